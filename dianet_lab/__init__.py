@@ -1,0 +1,16 @@
+"""DIANet Lab: ablations and analysis of one attention module shared among all blocks of a stage."""
+
+from dianet_lab.config import AttentionConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
+from dianet_lab.models import build_model
+from dianet_lab.profiles import PROFILES, get_profile
+
+__all__ = [
+    "PROFILES",
+    "AttentionConfig",
+    "DataConfig",
+    "ModelConfig",
+    "RunConfig",
+    "TrainConfig",
+    "build_model",
+    "get_profile",
+]

@@ -1,0 +1,1 @@
+"""Residual networks for small images, on one skeleton that owns the order branch -> gate -> shortcut."""

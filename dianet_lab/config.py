@@ -1,0 +1,267 @@
+"""What a run is asked to do: frozen, validated configurations, and the run id that is their hash.
+
+An id is equal on every machine and changes when, and only when, something that affects the result changes: it hashes
+the fields that differ from their defaults (so that a new field leaves old ids alone) and a format number; data counts
+by its content, never by its path; device, threads and versions are provenance and no part of it.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dianet_lab.attention.lstm import ACTIVATIONS, MEMORIES
+from dianet_lab.attention.registry import NO_UNIT, unit_options
+from dianet_lab.backbones.resnet import blocks_per_stage
+from dianet_lab.data.fingerprint import folder_fingerprint
+from dianet_lab.errors import ConfigError, suggestion, unknown_name
+from dianet_lab.paths import in_home
+
+ID_FORMAT = 1
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Config(BaseModel):
+    """A frozen model that refuses unknown keys and explains every refusal in one line a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    not_hashed: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            lines = [_explain(type(self), detail) for detail in error.errors(include_url=False)]
+            raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+
+    def asked(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, nested, as plain JSON values: what the run id hashes."""
+        asked = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, _Config):
+                if nested := value.asked():
+                    asked[name] = nested
+            elif name not in self.not_hashed and value != field.get_default(call_default_factory=True):
+                asked[name] = list(value) if isinstance(value, tuple) else value
+        return asked
+
+
+def _explain(model: type[BaseModel], detail: Any) -> str:
+    """One line for one pydantic error: the field, the value given, what is allowed and the closest valid name."""
+    name = ".".join(str(part) for part in detail["loc"][:1])
+    where = f"{model.__name__}.{name}" if name else model.__name__
+    if detail["type"] == "extra_forbidden":
+        valid = list(model.model_fields)
+        return f"{where}: unknown field{suggestion(name, valid)}; {model.__name__} has {', '.join(valid)}"
+    allowed = str(detail.get("ctx", {}).get("expected", "")) or detail["msg"].removeprefix("Input should be ")
+    close = suggestion(detail["input"], allowed.replace("'", "").replace(" or ", ", ").split(", "))
+    return f"{where}: got {detail['input']!r}{close}, expected {allowed}"
+
+
+class AttentionConfig(_Config):
+    """The attention unit and who owns it.
+
+    ``unit="none"`` is the plain backbone; ``unit="se", sharing="none", reduction=16`` is SENet; the defaults are
+    DIANet. A unit declares the fields it reads; setting another one is an error.
+    """
+
+    unit: str = Field("lstm", description="a name in the unit registry, or none for the plain backbone")
+    sharing: Literal["stage", "none"] | Positive = Field("stage", description="one unit a stage, one a block, one a k")
+    memory: Literal[MEMORIES] = Field("carried", description="what of the state reaches the next block")
+    reduction: Positive | None = Field(4, description="r: hidden width max(1, C // r); None for no bottleneck")
+    activation: Literal[tuple(ACTIVATIONS)] = Field("sigmoid", description="h = o * activation(c)")
+    cells: Positive = Field(1, description="stacked LSTM cells")
+
+    @model_validator(mode="after")
+    def _only_declared_options(self) -> Self:
+        declared = unit_options(self.unit)
+        for name, value in self.asked().items():
+            if name != "unit" and name not in declared:
+                reads = f"reads only {', '.join(declared)}" if declared else "reads no option"
+                raise ConfigError(f"AttentionConfig.{name}: got {value!r}, but unit {self.unit!r} {reads}")
+        if self.unit != NO_UNIT and "reduction" in declared and self.unit != "lstm" and self.reduction is None:
+            raise ConfigError(
+                f"AttentionConfig.reduction: got None, but unit {self.unit!r} needs a number of at least 1"
+            )
+        return self
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of :class:`~dianet_lab.attention.stage.StageAttention`."""
+        return {name: getattr(self, name) for name in ("unit", *unit_options(self.unit))}
+
+
+class ModelConfig(_Config):
+    """A residual network and its attention. Channels and classes come from the data, not from here."""
+
+    backbone: Literal["resnet"] = "resnet"
+    depth: Positive = Field(20, description="6n + 2 with basic, 9n + 2 with bottleneck blocks")
+    block: Literal["basic", "bottleneck"] = "basic"
+    width: Positive = Field(16, description="planes of the first stage; doubled at each further stage")
+    branch_gain: float = Field(1.0, ge=0, description="initial gamma of each branch's last norm")
+    attention: AttentionConfig = AttentionConfig()
+
+    @model_validator(mode="after")
+    def _depth_fits_the_block(self) -> Self:
+        blocks_per_stage(self.depth, self.block)
+        return self
+
+
+class DataConfig(_Config):
+    """Which images, and how many of them. The test part is fixed; the seed draws the training and validation parts."""
+
+    source: Literal["digits", "cifar10", "cifar100", "parquet"] = "digits"
+    path: str | None = Field(None, description="folder of a Parquet data set; no part of the run id")
+    fingerprint: str | None = Field(None, description="content of that folder; computed where it is not given")
+    train_size: Positive | None = Field(
+        None, description="training images that the seed draws; None for all that are left"
+    )
+    val_size: Annotated[int, Field(ge=0)] = Field(200, description="validation images that the seed draws")
+    test_limit: Positive | None = Field(None, description="a fixed stratified subset of the test images")
+    augment: bool = Field(True, description="random crop, and flip where it makes sense")
+    flip: bool | None = Field(None, description="None: as the data set says (never for digits)")
+
+    not_hashed = frozenset({"path"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fingerprint_of_path(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("source") == "parquet" and not values.get("fingerprint"):
+            if not values.get("path"):
+                raise ConfigError("DataConfig.path: source 'parquet' needs the folder of the data set")
+            return {**values, "path": str(values["path"]), "fingerprint": folder_fingerprint(in_home(values["path"]))}
+        return values
+
+    @model_validator(mode="after")
+    def _fields_fit_the_source(self) -> Self:
+        if self.flip is not None and (self.source == "digits" or not self.augment):
+            why = "a mirrored digit is no digit" if self.source == "digits" else "augment is off"
+            raise ConfigError(f"DataConfig.flip: got {self.flip}, but {why}; leave it out")
+        if self.source != "parquet" and (self.path or self.fingerprint):
+            raise ConfigError(f"DataConfig.path: only source 'parquet' has one, but the source is {self.source!r}")
+        return self
+
+
+class TrainConfig(_Config):
+    """SGD with momentum, its schedule and its evaluation. The defaults are those of the official CIFAR code."""
+
+    epochs: Positive = 180
+    batch_size: Positive = 128
+    lr: float = Field(0.1, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(1e-4, ge=0)
+    schedule: Literal["step", "cosine"] = Field("step", description="step without milestones is constant")
+    milestones: tuple[Positive, ...] = Field(
+        (), description="0-based epochs at which a step schedule multiplies by gamma"
+    )
+    gamma: float = Field(0.1, gt=0, le=1)
+    warmup_epochs: Annotated[int, Field(ge=0)] = Field(0, description="linear warm-up over so many epochs")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["float32", "mixed"] = "float32"
+    eval_every: Positive = Field(1, description="epochs between evaluations; the last epoch is always evaluated")
+
+    def with_epochs(self, epochs: int) -> "TrainConfig":
+        """The same schedule squeezed or stretched to ``epochs``: milestones and warm-up keep their share."""
+        share = epochs / self.epochs
+        scaled = sorted({max(1, round(milestone * share)) for milestone in self.milestones})
+        milestones = tuple(milestone for milestone in scaled if milestone < epochs)
+        changed = {
+            "epochs": epochs,
+            "milestones": milestones,
+            "gamma": self.gamma if milestones else type(self).model_fields["gamma"].default,
+            "warmup_epochs": min(round(self.warmup_epochs * share), epochs - 1),
+        }
+        return TrainConfig(**(self.model_dump() | changed))
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> Self:
+        if self.milestones and self.schedule != "step":
+            raise ConfigError(f"TrainConfig.milestones: only schedule 'step' has them, but it is {self.schedule!r}")
+        if self.gamma != type(self).model_fields["gamma"].default and not self.milestones:
+            raise ConfigError("TrainConfig.gamma: does nothing without milestones")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ConfigError(f"TrainConfig.milestones: got {self.milestones}, expected increasing epochs")
+        if self.milestones and self.milestones[-1] >= self.epochs:
+            raise ConfigError(
+                f"TrainConfig.milestones: {self.milestones[-1]} lies beyond the last epoch ({self.epochs - 1}); "
+                "give milestones that fit, or use schedule 'cosine'"
+            )
+        if self.nesterov and not self.momentum:
+            raise ConfigError("TrainConfig.nesterov: needs a momentum above 0")
+        if self.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"TrainConfig.warmup_epochs: got {self.warmup_epochs}, expected less than {self.epochs} epochs"
+            )
+        return self
+
+
+class RunConfig(_Config):
+    """One training of one configuration with one seed."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def run_id(self) -> str:
+        """A readable head and 16 hexadecimal digits of SHA-256 over what was asked."""
+        text = json.dumps({"format": ID_FORMAT, "asked": self.asked()}, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self.model.backbone}{self.model.depth}-{self.model.attention.unit}-s{self.seed}-{digest}"
+
+    def override(self, changes: dict[str, Any]) -> "RunConfig":
+        """A copy with dotted fields changed, for example ``{"model.attention.reduction": 8}``.
+
+        Raises:
+            ConfigError: an unknown path (with the closest valid one) or a value that does not fit.
+        """
+        values = self.model_dump()
+        valid = dotted_fields(RunConfig)
+        for path, value in changes.items():
+            if path not in valid:
+                raise unknown_name("configuration field", path, valid)
+            *sections, name = path.split(".")
+            section = values
+            for part in sections:
+                section = section[part]
+            section[name] = value
+        if {"data.path", "data.source"} & changes.keys() and "data.fingerprint" not in changes:
+            values["data"]["fingerprint"] = None
+        return RunConfig(**values)
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2)
+
+    @classmethod
+    def from_text(cls, text: str) -> "RunConfig":
+        """A configuration from YAML or JSON text (JSON is YAML); fields that are left out have their defaults.
+
+        Raises:
+            ConfigError: text that is no YAML mapping, an unknown field, a value that does not fit.
+        """
+        try:
+            values = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"this is no YAML or JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"expected a mapping with model, data, train and seed, got {type(values).__name__}")
+        return cls(**{str(key): value for key, value in values.items()})
+
+
+def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every leaf field of a configuration as a dotted path."""
+    fields = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Config):
+            fields += dotted_fields(kind, f"{prefix}{name}.")
+        else:
+            fields.append(prefix + name)
+    return fields

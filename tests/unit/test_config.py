@@ -1,0 +1,182 @@
+"""Configurations: what they accept, how they explain a refusal, and what the run id depends on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dianet_lab.attention.registry import UNITS
+from dianet_lab.config import AttentionConfig, DataConfig, ModelConfig, RunConfig, TrainConfig, dotted_fields
+from dianet_lab.errors import ConfigError
+from dianet_lab.profiles import OFFICIAL_RECIPES, PROFILES, get_profile
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_run_ids.json").read_text())
+
+attentions = st.one_of(
+    st.just(AttentionConfig(unit="none")),
+    st.builds(
+        AttentionConfig,
+        sharing=st.sampled_from(["stage", "none", 1, 2, 3]),
+        memory=st.sampled_from(["carried", "none"]),
+        reduction=st.one_of(st.none(), st.integers(1, 32)),
+        activation=st.sampled_from(["sigmoid", "tanh", "relu"]),
+        cells=st.integers(1, 3),
+    ),
+)
+runs = st.builds(
+    RunConfig,
+    model=st.builds(ModelConfig, depth=st.sampled_from([8, 20, 38]), width=st.integers(1, 64), attention=attentions),
+    data=st.builds(DataConfig, train_size=st.one_of(st.none(), st.integers(1, 500)), augment=st.booleans()),
+    train=st.builds(TrainConfig, lr=st.floats(1e-6, 10), epochs=st.integers(1, 400), nesterov=st.booleans()),
+    seed=st.integers(0, 2**31),
+)
+
+
+class TestRefusals:
+    """A refusal names the field, the value given, what is allowed and the closest valid name."""
+
+    @pytest.mark.parametrize(
+        ("build", "says"),
+        [
+            (
+                lambda: AttentionConfig(unit="ltsm"),
+                ["unknown attention unit 'ltsm'", "did you mean 'lstm'?", "none, se"],
+            ),
+            (lambda: AttentionConfig(sharin="stage"), ["AttentionConfig.sharin", "did you mean 'sharing'?"]),
+            (lambda: AttentionConfig(activation="tanhh"), ["activation", "'tanhh'", "did you mean 'tanh'?", "'relu'"]),
+            (lambda: AttentionConfig(reduction=0), ["reduction", "got 0", "greater than or equal to 1"]),
+            (
+                lambda: AttentionConfig(unit="se", memory="none"),
+                ["memory", "'none'", "'se' reads only sharing, reduction"],
+            ),
+            (lambda: AttentionConfig(unit="none", cells=2), ["cells", "unit 'none' reads no option"]),
+            (lambda: AttentionConfig(unit="se", reduction=None), ["reduction", "needs a number"]),
+            (lambda: ModelConfig(depth=21), ["depth", "got 21", "6n + 2", "20 and 26"]),
+            (lambda: ModelConfig(depth=26, block="bottleneck"), ["9n + 2", "20 and 29"]),
+            (lambda: ModelConfig(depth=7), ["got 7", "8 and 14"]),
+            (lambda: ModelConfig(attention={"unti": "se"}), ["unti", "did you mean 'unit'?"]),
+            (lambda: TrainConfig(lr=-1), ["TrainConfig.lr", "got -1", "greater than 0"]),
+            (lambda: TrainConfig(epochs=10, milestones=(5, 20)), ["milestones", "20", "last epoch (9)"]),
+            (lambda: TrainConfig(milestones=(9, 5)), ["increasing"]),
+            (lambda: TrainConfig(schedule="cosine", milestones=(5,)), ["only schedule 'step'"]),
+            (lambda: TrainConfig(gamma=0.5), ["gamma", "does nothing without milestones"]),
+            (lambda: TrainConfig(epochs=2, warmup_epochs=2), ["warmup_epochs", "less than 2"]),
+            (lambda: TrainConfig(lr=float("nan")), ["TrainConfig.lr", "finite"]),
+            (lambda: DataConfig(source="digits", path="x"), ["path", "'parquet'", "'digits'"]),
+            (lambda: DataConfig(source="parquet"), ["path", "needs the folder"]),
+            (lambda: DataConfig(flip=True), ["flip", "a mirrored digit is no digit"]),
+            (lambda: RunConfig(seed=-1), ["RunConfig.seed", "-1"]),
+            (lambda: RunConfig().override({"model.atention.unit": "se"}), ["did you mean 'model.attention.unit'?"]),
+            (lambda: RunConfig.from_text("- 1"), ["expected a mapping", "list"]),
+            (lambda: RunConfig.from_text("a: [1"), ["no YAML or JSON"]),
+            (lambda: get_profile("quik"), ["unknown profile 'quik'", "did you mean 'quick'?"]),
+        ],
+    )
+    def test_names_field_value_and_what_is_allowed(self, build, says):
+        with pytest.raises(ConfigError) as caught:
+            build()
+        for part in says:
+            assert part in str(caught.value)
+
+    def test_nothing_can_be_changed_afterwards(self):
+        with pytest.raises(Exception, match="frozen"):
+            RunConfig().seed = 1
+
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_a_unit_accepts_every_option_that_it_declares(self, unit):
+        other = {"sharing": "none", "memory": "none", "reduction": 2, "activation": "tanh", "cells": 2}
+        declared = {name: other[name] for name in UNITS[unit].options}
+        assert AttentionConfig(unit=unit, **declared).options() == {"unit": unit, **declared}
+
+
+class TestRoundTrips:
+    @given(runs)
+    def test_yaml_json_and_dictionary_give_the_same_configuration_back(self, run):
+        assert RunConfig.from_text(run.to_yaml()) == run
+        assert RunConfig.from_text(run.to_json()) == run
+        assert RunConfig(**run.model_dump()) == run
+
+    def test_every_dotted_field_can_be_overridden_by_its_own_value(self):
+        run = RunConfig()
+        for path in dotted_fields(RunConfig):
+            value = run
+            for part in path.split("."):
+                value = getattr(value, part)
+            assert run.override({path: value}) == run
+
+    def test_an_override_changes_that_field_only(self):
+        changed = RunConfig().override({"model.attention.reduction": 8, "train.lr": 1e-1})
+        assert changed.asked() == {"model": {"attention": {"reduction": 8}}}
+
+
+class TestRunId:
+    @pytest.mark.parametrize("row", GOLDEN, ids=[row["run_id"] for row in GOLDEN])
+    def test_stays_what_it_was(self, row):
+        """If this fails, stored runs would be trained again: add a field with a default, or raise ID_FORMAT."""
+        assert RunConfig(**row["config"]).run_id == row["run_id"]
+
+    @given(runs, runs)
+    def test_is_equal_for_equal_configurations_only(self, one, other):
+        assert (one.run_id == other.run_id) == (one == other)
+
+    def test_a_number_may_be_written_in_any_way(self):
+        assert (
+            RunConfig(train={"lr": 1e-1, "epochs": 10.0}).run_id == RunConfig(train={"lr": "0.1", "epochs": 10}).run_id
+        )
+
+    def test_a_default_that_is_spelled_out_changes_nothing(self):
+        assert RunConfig(**RunConfig().model_dump()).run_id == RunConfig().run_id
+
+    def test_data_counts_by_content_not_by_path(self, tmp_path):
+        ids = []
+        for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "train-0.parquet").write_bytes(content)
+            ids.append(RunConfig(data=DataConfig(source="parquet", path=str(tmp_path / name))).run_id)
+        assert ids[0] == ids[1] != ids[2]
+
+    def test_another_folder_means_another_fingerprint(self, tmp_path):
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "train-0.parquet").write_bytes(name.encode())
+        run = RunConfig(data=DataConfig(source="parquet", path=str(tmp_path / "a")))
+        moved = run.override({"data.path": str(tmp_path / "b")})
+        assert moved.data.fingerprint != run.data.fingerprint
+
+    def test_a_stored_configuration_can_be_read_where_the_data_are_not(self):
+        data = DataConfig(source="parquet", path="nowhere", fingerprint="0" * 32)
+        assert RunConfig.from_text(RunConfig(data=data).to_yaml()).data == data
+
+
+class TestProfiles:
+    def test_there_are_five(self):
+        assert list(PROFILES) == ["smoke", "quick", "digits", "cifar10", "paper"]
+
+    def test_the_official_recipes_are_those_of_the_repository(self):
+        """paper-facts, section 6: epochs, 0-based steps, gamma, weight decay; lr 0.1, momentum 0.9, batch 128."""
+        table = {name: (r.epochs, r.milestones, r.gamma, r.weight_decay) for name, r in OFFICIAL_RECIPES.items()}
+        assert table == {
+            "resnet": (180, (60, 120), 0.1, 1e-4),
+            "preresnet": (164, (81, 122), 0.1, 1e-4),
+            "wide_resnet": (200, (80, 120, 160), 0.2, 5e-4),
+            "resnext": (300, (150, 225), 0.1, 5e-4),
+        }
+        for recipe in OFFICIAL_RECIPES.values():
+            assert (recipe.lr, recipe.momentum, recipe.batch_size, recipe.warmup_epochs) == (0.1, 0.9, 128, 0)
+            assert not recipe.label_smoothing and not recipe.nesterov
+
+    def test_a_schedule_keeps_its_shape_at_another_length(self):
+        recipe = OFFICIAL_RECIPES["resnet"].with_epochs(18)
+        assert (recipe.epochs, recipe.milestones) == (18, (6, 12))
+
+    @pytest.mark.parametrize("recipe", OFFICIAL_RECIPES)
+    def test_any_length_is_possible(self, recipe):
+        for epochs in range(1, 12):
+            assert OFFICIAL_RECIPES[recipe].with_epochs(epochs).epochs == epochs
+
+    def test_quick_makes_300_updates_with_at_least_six_seeds(self):
+        quick = get_profile("quick")
+        assert quick.base.train.epochs * (quick.base.data.train_size // quick.base.train.batch_size) == 300
+        assert quick.seeds >= 6
