@@ -1,0 +1,1 @@
+"""Images as uint8 tensors, from wherever they come, and batches drawn from them."""
