@@ -1,0 +1,1 @@
+"""One run: the loop, its schedule, its device and its checkpoint."""

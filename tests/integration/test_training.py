@@ -1,0 +1,144 @@
+"""A run: repeatable to the bit, continued to the bit, and honest about divergence."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+
+from dianet_lab.config import RunConfig
+from dianet_lab.data.sources import load_data
+from dianet_lab.errors import ConfigError
+from dianet_lab.training.checkpoint import Checkpoint
+from dianet_lab.training.device import repeatable, resolve_device
+from dianet_lab.training.loop import train
+
+CPU = torch.device("cpu")
+TIMES = ["seconds", "images_per_second"]
+
+
+def run(config, **options):
+    return train(config, load_data(config.data, config.seed), device=CPU, **options)
+
+
+def same(one, other):
+    """Bit-identical weights and, times apart, history."""
+    weights = one.model.state_dict(), other.model.state_dict()
+    histories = [pd.DataFrame(outcome.history).drop(columns=TIMES) for outcome in (one, other)]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    return all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+class TestRepeatability:
+    def test_the_same_run_twice_is_the_same_to_the_bit_whatever_the_global_generator(self, tiny):
+        torch.manual_seed(1)
+        one = run(tiny)
+        torch.manual_seed(2)
+        assert same(one, run(tiny))
+
+    def test_another_seed_is_another_run(self, tiny):
+        assert not same_weights(run(tiny), run(tiny.override({"seed": 1})))
+
+    def test_dropout_of_stacked_cells_is_repeatable_too(self, tiny):
+        stacked = tiny.override({"model.attention.cells": 2})
+        assert same(run(stacked), run(stacked))
+
+    def test_threads_and_the_global_generator_are_as_before(self, tiny):
+        torch.set_num_threads(1)
+        state = torch.get_rng_state()
+        with repeatable(CPU, 2, 0):
+            assert torch.get_num_threads() == 2
+            torch.rand(1)
+        assert torch.get_num_threads() == 1 and torch.equal(torch.get_rng_state(), state)
+
+
+def same_weights(one, other):
+    weights = one.model.state_dict(), other.model.state_dict()
+    return all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+class TestGoingOn:
+    @pytest.mark.parametrize("stop_after", [1, 2, 3])
+    @pytest.mark.parametrize("precision", ["float32", "mixed"])
+    def test_from_a_checkpoint_is_the_same_to_the_bit(self, tiny, tmp_path, stop_after, precision):
+        config = tiny.override({"train.epochs": 4, "train.precision": precision})
+        unbroken = run(config)
+
+        class Killed(Exception):
+            pass
+
+        seen = []
+
+        def kill(row):
+            seen.append(row)
+            if len(seen) == stop_after + 1:
+                raise Killed
+
+        checkpoint = Checkpoint(tmp_path / "c.pt", config.run_id, every=0)
+        with pytest.raises(Killed):
+            run(config, checkpoint=checkpoint, on_epoch=kill)
+        continued = run(config, checkpoint=checkpoint)
+        assert continued.resumed_at == stop_after
+        assert same(unbroken, continued)
+
+    def test_a_checkpoint_is_written_only_when_it_is_due(self, tiny, tmp_path):
+        run(tiny, checkpoint=Checkpoint(tmp_path / "c.pt", tiny.run_id, every=3600))
+        assert not (tmp_path / "c.pt").exists()
+
+    @pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04 cut"])
+    def test_a_damaged_checkpoint_is_left_aside(self, tiny, tmp_path, content):
+        (tmp_path / "c.pt").write_bytes(content)
+        outcome = run(tiny, checkpoint=Checkpoint(tmp_path / "c.pt", tiny.run_id, every=3600))
+        assert outcome.resumed_at == 0 and outcome.status == "finished"
+
+    def test_the_checkpoint_of_another_run_is_left_aside(self, tiny, tmp_path):
+        longer = tiny.override({"train.epochs": 3})
+        run(longer, checkpoint=Checkpoint(tmp_path / "c.pt", longer.run_id, every=0))
+        assert run(tiny, checkpoint=Checkpoint(tmp_path / "c.pt", tiny.run_id, every=3600)).resumed_at == 0
+
+
+class TestHistory:
+    def test_has_a_row_an_epoch_and_evaluates_when_due_and_at_the_end(self, tiny):
+        outcome = run(tiny.override({"train.epochs": 5, "train.eval_every": 2}))
+        rows = pd.DataFrame(outcome.history)
+        assert list(rows.epoch) == [1, 2, 3, 4, 5]
+        assert list(rows.test_accuracy.notna()) == [False, True, False, True, True]
+        assert {"train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds"} <= set(rows)
+
+    def test_predictions_are_those_of_the_last_epoch(self, tiny):
+        outcome = run(tiny)
+        hits = outcome.test.probabilities.argmax(1) == load_data(tiny.data, 0).test.labels
+        assert hits.float().mean().item() == pytest.approx(outcome.history[-1]["test_accuracy"])
+        torch.testing.assert_close(outcome.test.probabilities.sum(1), torch.ones(50))
+
+    def test_a_network_learns_the_digits(self):
+        """Not a benchmark: 60 updates on 100 images lift a small network well above chance (10 %)."""
+        config = RunConfig(
+            model={"depth": 8, "width": 8}, data={"train_size": 100}, train={"epochs": 20, "batch_size": 32}
+        )
+        outcome = run(config)
+        assert outcome.history[-1]["test_accuracy"] > 0.5
+
+
+class TestDivergence:
+    def test_is_a_result_and_ends_the_run(self, tiny):
+        outcome = run(tiny.override({"train.lr": 1e12, "train.epochs": 6, "train.momentum": 0.0}))
+        assert outcome.status == "diverged" and outcome.test is None and len(outcome.history) < 6
+        losses = [v for row in outcome.history for k, v in row.items() if k.endswith("_loss")]
+        assert not all(math.isfinite(loss) for loss in losses)
+
+
+class TestDevices:
+    def test_auto_is_an_accelerator_or_the_cpu(self):
+        assert resolve_device("auto").type == ("cpu" if not torch.accelerator.is_available() else resolve_device().type)
+
+    @pytest.mark.parametrize("name", ["cuda:97", "gpu", "tpu"])
+    def test_what_is_not_here_is_explained(self, name):
+        with pytest.raises(ConfigError, match="can't be used here.*'auto' or 'cpu'"):
+            resolve_device(name)
+
+    @pytest.mark.skipif(not torch.accelerator.is_available(), reason="no accelerator on this machine")
+    def test_a_run_on_the_accelerator_finishes(self, tiny):
+        place = resolve_device("auto")
+        outcome = train(tiny, load_data(tiny.data, 0), device=place)
+        assert outcome.status == "finished" and next(outcome.model.parameters()).device.type == place.type
