@@ -1,0 +1,1 @@
+"""What runs and gates say: statistics over seeds, capture of gates, and their description."""

@@ -1,0 +1,83 @@
+"""How gates ``[image, block, channel]`` vary: over images, over classes and over layers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from dianet_lab.analysis.capture import capture_images
+from dianet_lab.backbones.residual import ResidualNet
+from dianet_lab.data.images import ImageData
+from dianet_lab.models import build_model
+from dianet_lab.studies.store import RunStore
+from dianet_lab.studies.study import Study
+
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+def image_spread(stages: Sequence[xr.DataArray]) -> pd.DataFrame:
+    """How much a channel's gate varies over images: ``stage, block, spread`` (mean over channels of the sd)."""
+    rows = []
+    for stage, gates in enumerate(stages):
+        spread = gates.std("image").mean("channel")
+        rows += [
+            {"stage": stage, "block": int(b), "spread": float(v)} for b, v in zip(gates.block, spread, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def class_share(gates: xr.DataArray) -> xr.DataArray:
+    """The share of a gate's variance over images that lies between classes, ``[block]``, 0 to 1.
+
+    Sums of squares are added over channels first. With k classes and n images, gates that ignore the class give about
+    (k - 1) / (n - 1). NaN where no gate varies.
+    """
+    overall = gates.mean("image")
+    total = ((gates - overall) ** 2).sum(("image", "channel"))
+    means = gates.groupby("label").mean("image")
+    counts = gates["label"].groupby("label").count()
+    between = (counts * (means - overall) ** 2).sum(("label", "channel"))
+    return (between / total.where(total > 0)).rename("class share")
+
+
+def layer_correlation(gates: xr.DataArray, centred: bool = False) -> np.ndarray:
+    """Pearson correlation between the gates of a stage's layers over all (image, channel) pairs: ``[block, block]``.
+
+    Args:
+        centred: subtract each channel's mean over images first, so that only what differs between images counts; else
+            a fixed profile of the channels that the layers have in common counts too.
+    """
+    values = gates - gates.mean("image") if centred else gates
+    table = values.transpose("block", "image", "channel").values.reshape(gates.sizes["block"], -1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.corrcoef(table)
+
+
+def mean_off_diagonal(matrix: np.ndarray) -> float:
+    """The mean correlation between different layers; NaN for one layer."""
+    different = ~np.eye(len(matrix), dtype=bool)
+    return float(np.nanmean(matrix[different])) if different.any() else float("nan")
+
+
+def gate_ranges(study: Study, store: RunStore, arms: Sequence[str], data: ImageData) -> pd.DataFrame:
+    """Quantiles of all gate values at the start and the end of training: ``arm, when, seed, mean, q05, ..., q95``.
+
+    ``start`` is the untrained network with the same seed; only finished runs count.
+    """
+    rows = []
+    for arm in arms:
+        for seed in study.seeds:
+            config = study.config(arm, seed)
+            if config.run_id not in store or store.manifest(config.run_id)["status"] != "finished":
+                continue
+            start = build_model(config.model, data.in_channels, data.num_classes, seed)
+            for when, model in (("start", start), ("end", store.load_model(config.run_id))):
+                rows.append({"arm": arm, "when": when, "seed": seed} | _quantiles(model, data))
+    return pd.DataFrame(rows)
+
+
+def _quantiles(model: ResidualNet, data: ImageData) -> dict[str, float]:
+    values = np.concatenate([gates.values.ravel() for gates in capture_images(model, data)])
+    ends = np.quantile(values, list(QUANTILES.values()))
+    return {"mean": float(values.mean())} | dict(zip(QUANTILES, map(float, ends), strict=True))

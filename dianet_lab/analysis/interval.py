@@ -1,0 +1,26 @@
+"""The interval of a mean of few runs. Knows nothing of runs, so that figures can use it too."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and 95 % Student t interval ``(mean, low, high)`` of the values that are not NaN.
+
+    The ends are NaN for fewer than two values, all three for none. With few seeds a bootstrap interval would be far too
+    short.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return math.nan, math.nan, math.nan
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, math.nan, math.nan
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return mean, mean - half, mean + half

@@ -1,0 +1,118 @@
+"""Intervals and verdicts for few seeds: paired t intervals, Holm over the family, and how many seeds would tell.
+
+A percentile bootstrap covers only 74 % at three seeds where it says 95 %; Student's t holds for normal differences.
+"""
+
+import bisect
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from dianet_lab.analysis.interval import LEVEL, t_interval
+from dianet_lab.studies.study import Contrast
+
+POWER = 0.8
+
+
+def paired_difference(frame: pd.DataFrame, weights: Mapping[str, float], value: str = "test_accuracy") -> pd.Series:
+    """The weighted sum of arms for each seed in which all of them finished, indexed by seed."""
+    finished = frame[frame["status"] == "finished"]
+    table = finished.pivot(index="seed", columns="arm", values=value).reindex(columns=list(weights))
+    return (table * pd.Series(weights)).sum(axis=1, skipna=False).dropna()
+
+
+def effects(frame: pd.DataFrame, contrasts: Sequence[Contrast], value: str = "test_accuracy") -> pd.DataFrame:
+    """One row a contrast: ``contrast, n, estimate, sd, low, high, p, p_holm, verdict, seeds_needed, delta``.
+
+    Accuracies and differences are fractions (0.01 is one point). ``p_holm`` is corrected over the given contrasts,
+    which are the family; ``seeds_needed`` is how many seeds would detect ``delta`` with 80 % power after Bonferroni
+    over the family, from the measured spread.
+    """
+    rows = []
+    for contrast in contrasts:
+        differences = paired_difference(frame, contrast.weights, value)
+        mean, low, high = t_interval(differences)
+        sd = float(differences.std(ddof=1)) if len(differences) > 1 else math.nan
+        rows.append(
+            {"contrast": contrast.name, "n": len(differences), "estimate": mean, "sd": sd, "low": low, "high": high}
+            | {"p": _p_value(differences), "delta": contrast.delta}
+        )
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p"])
+    table["verdict"] = [verdict(row.low, row.high, row.p_holm) for row in table.itertuples()]
+    table["seeds_needed"] = [seeds_needed(row.sd, row.delta, len(table)) for row in table.itertuples()]
+    return table
+
+
+def summarise(frame: pd.DataFrame, baseline: str | None = None, value: str = "test_accuracy") -> pd.DataFrame:
+    """One row an arm, in the order of the frame.
+
+    Columns: ``arm, n, diverged, failed, mean, sd, low, high`` (95 % t interval over the finished seeds), the paired
+    ``difference`` to the baseline with its interval, ``p, p_holm, verdict, seeds_needed`` and ``parameters``.
+    Seeds that diverged or failed are counted, not dropped silently; they are missing from the means.
+    """
+    arms = list(dict.fromkeys(frame["arm"]))
+    baseline = baseline or frame.loc[frame["is_baseline"], "arm"].iloc[0]
+    others = [arm for arm in arms if arm != baseline]
+    against = effects(frame, [Contrast(arm, {arm: 1, baseline: -1}) for arm in others], value) if others else None
+    rows = []
+    for arm in arms:
+        runs = frame[frame["arm"] == arm]
+        values = runs.loc[runs["status"] == "finished", value]
+        mean, low, high = t_interval(values)
+        counts = {status: int((runs["status"] == status).sum()) for status in ("diverged", "failed")}
+        rows.append(
+            {"arm": arm, "n": len(values), **counts, "mean": mean, "sd": values.std(ddof=1), "low": low, "high": high}
+            | {"parameters": runs["parameters"].max()}
+        )
+    table = pd.DataFrame(rows).set_index("arm", drop=False)
+    names = {"estimate": "difference", "low": "difference_low", "high": "difference_high"}
+    names |= {name: name for name in ("p", "p_holm", "verdict", "seeds_needed")}
+    for column, name in names.items():
+        table[name] = against.set_index("contrast")[column].reindex(arms) if others else math.nan
+    table["verdict"] = table["verdict"].astype(object).where(table["arm"] != baseline, "baseline")
+    return table.reset_index(drop=True)
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Holm's correction over one family; NaN (too few seeds for a test) stays NaN and is no member."""
+    p_values = np.asarray(p_values, dtype=float)
+    corrected = np.full(len(p_values), math.nan)
+    known = np.isfinite(p_values)
+    if known.any():
+        corrected[known] = multipletests(p_values[known], method="holm")[1]
+    return corrected
+
+
+def verdict(low: float, high: float, p_holm: float) -> str:
+    """``better`` or ``worse`` where the interval excludes 0 and Holm agrees; else ``undecided``."""
+    if not (math.isfinite(low) and p_holm < 1 - LEVEL) or low <= 0 <= high:
+        return "undecided"
+    return "better" if low > 0 else "worse"
+
+
+def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
+    """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or 0."""
+    if not sd > 0:
+        return math.nan
+    alpha, effect = (1 - LEVEL) / family, delta / sd
+
+    def enough(n: int) -> bool:
+        return TTestPower().power(effect, n, alpha) >= POWER
+
+    top = 2
+    while not enough(top):
+        top *= 2
+    return bisect.bisect_left(range(top + 1), True, lo=max(2, top // 2), key=enough)
+
+
+def _p_value(differences: pd.Series) -> float:
+    """Two-sided paired t test against 0; NaN for fewer than two seeds, or where ties leave no spread to test with."""
+    if len(differences) < 2 or np.ptp(differences) < 1e-12:
+        return math.nan
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)

@@ -1,0 +1,1 @@
+"""Questions put to the lab: the study, the store of its runs, and their execution."""

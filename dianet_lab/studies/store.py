@@ -1,0 +1,189 @@
+"""The folder of finished runs: one folder a run, each file written atomically, the manifest last."""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from dianet_lab.backbones.residual import ResidualNet
+from dianet_lab.config import RunConfig
+from dianet_lab.data.images import ImageData
+from dianet_lab.errors import LabError
+from dianet_lab.models import build_model, count_attention_parameters, count_parameters, hidden_widths
+from dianet_lab.paths import results_folder, write_atomically
+from dianet_lab.training.checkpoint import Checkpoint
+from dianet_lab.training.loop import Outcome
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+class RunStore:
+    """Finished runs under ``root`` (default ``results/runs``).
+
+    A run is in the store when its manifest is there and every file that the manifest lists has the listed size; the
+    manifest is written last. Contents are checked against their SHA-256 when they are read.
+    """
+
+    def __init__(self, root: Path | None = None):
+        self.root = Path(root) if root else results_folder() / "runs"
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run.
+
+        Raises:
+            LabError: an id that is none, so that no name leaves the store.
+        """
+        if not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)+", run_id):
+            raise LabError(f"{run_id!r} is no run id: expected something like resnet20-lstm-s0-2386afe046abb7b5")
+        return self.root / run_id
+
+    def __contains__(self, run_id: str) -> bool:
+        folder = self.folder(run_id)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+            sizes = {name: (folder / name).stat().st_size for name in manifest["files"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return manifest["format"] == FORMAT and all(
+            size == manifest["files"][name]["bytes"] for name, size in sizes.items()
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids of the finished runs, sorted."""
+        folders = sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}"))
+        return (name for name in folders if name in self)
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """What a run yielded and where it was made.
+
+        Raises:
+            LabError: the run is not in the store.
+        """
+        if run_id not in self:
+            raise LabError(f"run {run_id} is not in {self.root}, or is incomplete; its study will train it")
+        return json.loads((self.folder(run_id) / MANIFEST).read_text())
+
+    def config(self, run_id: str) -> RunConfig:
+        """The configuration that a run was asked for."""
+        return RunConfig.from_text(self._read(run_id, "config.json").decode())
+
+    def history(self, run_id: str) -> pd.DataFrame:
+        """One row an epoch: losses, accuracies (0 to 1), learning rate, seconds, images/s."""
+        return pd.read_csv(io.BytesIO(self._read(run_id, "history.csv")))
+
+    def predictions(self, run_id: str) -> dict[str, torch.Tensor]:
+        """For each test image: ``index`` (its id), ``label``, ``prediction`` and ``probability [image, class]``."""
+        return self._tensors(run_id, "predictions.safetensors")
+
+    def load_model(self, run_id: str) -> ResidualNet:
+        """The trained network on the CPU, in eval mode."""
+        shape = self.manifest(run_id)["model"]
+        model = build_model(self.config(run_id).model, shape["in_channels"], shape["num_classes"])
+        model.load_state_dict(self._tensors(run_id, "weights.safetensors"))
+        return model.eval()
+
+    def lock(self, run_id: str) -> FileLock:
+        """Held while a run is trained: a second process that wants the same run waits, then reads."""
+        folder = self.folder(run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".lock")
+
+    def checkpoint(self, run_id: str, every: float) -> Checkpoint:
+        """The checkpoint file of a run that is being trained."""
+        return Checkpoint(self.folder(run_id) / "checkpoint.pt", run_id, every)
+
+    def save(self, config: RunConfig, outcome: Outcome, test: ImageData, provenance: dict[str, Any]) -> None:
+        """Write a run; its manifest last. The checkpoint is removed.
+
+        Args:
+            test: the test images that the outcome's probabilities belong to.
+        """
+        folder = self.folder(config.run_id)
+        files = {
+            "config.json": config.to_json().encode(),
+            "history.csv": pd.DataFrame(outcome.history).to_csv(index=False).encode(),
+            "weights.safetensors": save_tensors(
+                {k: v.cpu().contiguous() for k, v in outcome.model.state_dict().items()}
+            ),
+        }
+        if outcome.test:
+            files["predictions.safetensors"] = save_tensors(_predictions(outcome, test))
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+        manifest = {
+            "format": FORMAT,
+            "run_id": config.run_id,
+            "status": outcome.status,
+            "model": {
+                "in_channels": test.in_channels,
+                "num_classes": test.num_classes,
+                "parameters": count_parameters(outcome.model),
+                "attention_parameters": count_attention_parameters(outcome.model),
+                "hidden": hidden_widths(outcome.model),
+            },
+            "result": _result(outcome),
+            "provenance": provenance,
+            "files": {name: {"sha256": _sha256(data), "bytes": len(data)} for name, data in files.items()},
+        }
+        write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2))
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+    def _read(self, run_id: str, name: str) -> bytes:
+        listed = self.manifest(run_id)["files"].get(name)
+        if listed is None:
+            raise LabError(f"run {run_id} has no {name}: it diverged, so there is nothing to read")
+        content = (self.folder(run_id) / name).read_bytes()
+        if _sha256(content) != listed["sha256"]:
+            raise LabError(
+                f"run {run_id}: {name} is damaged (its SHA-256 is not the one in the manifest); "
+                f"delete the folder {self.folder(run_id)} and its study will train the run again"
+            )
+        return content
+
+    def _tensors(self, run_id: str, name: str) -> dict[str, torch.Tensor]:
+        try:
+            return load_tensors(self._read(run_id, name))
+        except SafetensorError as error:
+            raise LabError(f"run {run_id}: {name} can't be read ({error})") from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _predictions(outcome: Outcome, test: ImageData) -> dict[str, torch.Tensor]:
+    probability = outcome.test.probabilities
+    return {
+        "index": test.index.to(torch.int32),
+        "label": test.labels.to(torch.int16),
+        "prediction": probability.argmax(1).to(torch.int16),
+        "probability": probability.to(torch.float16),
+    }
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    """The numbers of a run: the last epoch's, and the best evaluated epoch's under a name of its own."""
+    last = outcome.history[-1]
+    result = {"epochs": last["epoch"], "seconds": round(outcome.seconds, 3), "resumed_at": outcome.resumed_at}
+    if outcome.test is None:
+        return result
+    best = max((row for row in outcome.history if "test_accuracy" in row), key=lambda row: row["test_accuracy"])
+    return result | {
+        "test_accuracy": last["test_accuracy"],
+        "test_loss": last["test_loss"],
+        "val_accuracy": last.get("val_accuracy"),
+        "train_accuracy": outcome.train_accuracy,
+        "best_test_accuracy": best["test_accuracy"],
+        "best_epoch": best["epoch"],
+    }

@@ -1,0 +1,90 @@
+"""A study: a base configuration, the arms that differ from it, the seeds, and the contrasts named before the run."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dianet_lab.config import RunConfig
+from dianet_lab.errors import ConfigError, unknown_name
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted difference of arms, and ``delta``, the smallest difference of accuracy (0 to 1) that matters."""
+
+    name: str
+    weights: Mapping[str, float]
+    delta: float = 0.01
+
+    def __post_init__(self):
+        if abs(sum(self.weights.values())) > 1e-9:
+            raise ConfigError(f"contrast {self.name!r}: its weights must sum to 0, got {dict(self.weights)}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of runs in which, for one seed, all arms see the same images in the same order from the same start.
+
+    Args:
+        name: what its rows are called.
+        base: what the arms have in common.
+        factors: dotted field -> values; every combination is an arm, named like ``depth=8, width=16``.
+        arms: further arms by name, each with its dotted changes of the base.
+        seeds: the seeds of every arm.
+        baseline: the arm that the others are compared with; the first one if not given.
+        contrasts: the comparisons named before the run; each arm against the baseline if not given.
+        threads: CPU threads of one run.
+
+    Raises:
+        ConfigError: no arm, a change that does not fit, two arms that are the same, a contrast over an unknown arm.
+    """
+
+    name: str
+    base: RunConfig
+    factors: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seeds: Sequence[int] = tuple(range(6))
+    baseline: str = ""
+    contrasts: Sequence[Contrast] = ()
+    threads: int = 1
+
+    def __post_init__(self):
+        arms = self._grid() | dict(self.arms)
+        if not arms or not self.seeds:
+            raise ConfigError(f"study {self.name!r} has no {'seeds' if arms else 'arms'}: give at least one")
+        baseline = self.baseline or next(iter(arms))
+        contrasts = tuple(self.contrasts) or tuple(
+            Contrast(f"{arm} - {baseline}", {arm: 1, baseline: -1}) for arm in arms if arm != baseline
+        )
+        for name in [baseline, *(arm for contrast in contrasts for arm in contrast.weights)]:
+            if name not in arms:
+                raise unknown_name(f"arm of study {self.name!r}", name, arms)
+        for attribute, value in (("arms", arms), ("baseline", baseline), ("contrasts", contrasts)):
+            object.__setattr__(self, attribute, value)
+        object.__setattr__(self, "seeds", tuple(self.seeds))
+        self._refuse_twins()
+
+    def configs(self) -> list[tuple[str, RunConfig]]:
+        """Every run as ``(arm, configuration)``, seed by seed, so that a study that is cut short is still paired."""
+        return [(arm, self.config(arm, seed)) for seed in self.seeds for arm in self.arms]
+
+    def config(self, arm: str, seed: int) -> RunConfig:
+        """The configuration of one arm and seed."""
+        return self.base.override({**self.arms[arm], "seed": seed})
+
+    def _grid(self) -> dict[str, dict[str, Any]]:
+        if not self.factors:
+            return {}
+        grid = {}
+        for values in itertools.product(*self.factors.values()):
+            changes = dict(zip(self.factors, values, strict=True))
+            grid[", ".join(f"{path.rpartition('.')[2]}={value}" for path, value in changes.items())] = changes
+        return grid
+
+    def _refuse_twins(self) -> None:
+        first: dict[str, str] = {}
+        for arm in self.arms:
+            twin = first.setdefault(self.config(arm, self.seeds[0]).run_id, arm)
+            if twin != arm:
+                raise ConfigError(f"study {self.name!r}: arms {twin!r} and {arm!r} are the same configuration")

@@ -1,0 +1,112 @@
+"""The store: what is in it can be read back, what is damaged is seen, and nothing leaves its folder."""
+
+import json
+
+import pytest
+import torch
+
+from dianet_lab.data.sources import load_data
+from dianet_lab.errors import LabError
+from dianet_lab.studies.execute import Order, train_into_store
+
+
+@pytest.fixture
+def stored(store, tiny):
+    """A store with one finished run."""
+    train_into_store(Order(tiny, store.root, 1, 30.0), "cpu")
+    return store
+
+
+class TestAFinishedRun:
+    def test_can_be_read_back(self, stored, tiny):
+        run_id = tiny.run_id
+        assert list(stored) == [run_id] and run_id in stored
+        assert stored.config(run_id) == tiny
+        assert list(stored.history(run_id).epoch) == [1, 2]
+        assert stored.manifest(run_id)["status"] == "finished"
+
+    def test_its_model_predicts_what_was_stored(self, stored, tiny):
+        test = load_data(tiny.data, tiny.seed).test
+        kept = stored.predictions(tiny.run_id)
+        with torch.no_grad():
+            images = (test.images.float() / 255 - test.mean[:, None, None]) / test.std[:, None, None]
+            probabilities = stored.load_model(tiny.run_id)(images).softmax(1)
+        torch.testing.assert_close(kept["probability"].float(), probabilities, atol=2e-3, rtol=0)
+        assert kept["index"].tolist() == test.index.tolist() and kept["label"].tolist() == test.labels.tolist()
+        accuracy = (kept["prediction"] == kept["label"]).float().mean().item()
+        assert accuracy == pytest.approx(stored.manifest(tiny.run_id)["result"]["test_accuracy"])
+
+    def test_says_where_and_with_what_it_was_made(self, stored, tiny):
+        made = stored.manifest(tiny.run_id)["provenance"]
+        assert made["device"] == "cpu" and made["threads"] == 1 and "torch" in made["versions"]
+
+    def test_reports_the_last_epoch_and_keeps_the_best_beside_it(self, stored, tiny):
+        result, history = stored.manifest(tiny.run_id)["result"], stored.history(tiny.run_id)
+        assert result["test_accuracy"] == history.test_accuracy.iloc[-1]
+        assert result["best_test_accuracy"] == history.test_accuracy.max()
+
+    def test_is_not_trained_again(self, stored, tiny, monkeypatch):
+        monkeypatch.setattr("dianet_lab.studies.execute.train", lambda *a, **k: pytest.fail("trained again"))
+        train_into_store(Order(tiny, stored.root, 1, 30.0), "cpu")
+
+    def test_leaves_no_checkpoint_and_no_temporary_file(self, stored, tiny):
+        names = {path.name for path in stored.folder(tiny.run_id).iterdir()} - {".lock"}
+        assert names == {
+            "config.json",
+            "history.csv",
+            "manifest.json",
+            "predictions.safetensors",
+            "weights.safetensors",
+        }
+
+
+class TestDamage:
+    @pytest.mark.parametrize("name", ["history.csv", "weights.safetensors", "predictions.safetensors", "config.json"])
+    def test_a_file_that_is_cut_or_missing_means_not_in_the_store(self, stored, tiny, name):
+        path = stored.folder(tiny.run_id) / name
+        path.write_bytes(path.read_bytes()[:-3])
+        assert tiny.run_id not in stored
+        path.unlink()
+        assert tiny.run_id not in stored and list(stored) == []
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 1}', '{"format": 99, "files": {}}'])
+    def test_a_manifest_that_is_none_means_not_in_the_store(self, stored, tiny, content):
+        (stored.folder(tiny.run_id) / "manifest.json").write_text(content)
+        assert tiny.run_id not in stored
+
+    def test_a_flipped_bit_is_seen_when_the_file_is_read(self, stored, tiny):
+        path = stored.folder(tiny.run_id) / "weights.safetensors"
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(LabError, match="weights.safetensors is damaged"):
+            stored.load_model(tiny.run_id)
+
+    def test_a_run_cut_before_its_manifest_is_trained_again(self, stored, tiny):
+        (stored.folder(tiny.run_id) / "manifest.json").unlink()
+        train_into_store(Order(tiny, stored.root, 1, 30.0), "cpu")
+        assert tiny.run_id in stored
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "a-b/../../c", "resnet20"])
+    def test_that_could_leave_the_store_are_refused(self, store, name):
+        with pytest.raises(LabError, match="no run id"):
+            store.folder(name)
+
+    def test_of_runs_that_are_absent_say_so(self, store, tiny):
+        with pytest.raises(LabError, match="is not in"):
+            store.manifest(tiny.run_id)
+
+    def test_are_readable_and_safe(self, tiny, store):
+        assert tiny.run_id.startswith("resnet14-lstm-s0-")
+        assert store.folder(tiny.run_id).parent == store.root
+
+
+def test_a_diverged_run_is_in_the_store_without_predictions(store, tiny):
+    wild = tiny.override({"train.lr": 1e12, "train.epochs": 6, "train.momentum": 0.0})
+    train_into_store(Order(wild, store.root, 1, 30.0), "cpu")
+    assert store.manifest(wild.run_id)["status"] == "diverged"
+    with pytest.raises(LabError, match="diverged"):
+        store.predictions(wild.run_id)
+    json.loads((store.folder(wild.run_id) / "manifest.json").read_text())
