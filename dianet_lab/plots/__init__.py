@@ -1,0 +1,31 @@
+"""Every figure of the lab: ``plot_x(data, *, ax=None, **options) -> Axes``. Knows only data frames and arrays."""
+
+from dianet_lab.plots.arms import plot_accuracy_against, plot_arms, plot_history
+from dianet_lab.plots.cell import plot_cell_diagram
+from dianet_lab.plots.forest import plot_differences, plot_effects
+from dianet_lab.plots.gates import plot_class_gates, plot_gate_map, plot_image_walk, plot_layer_correlation
+from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
+from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
+from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
+
+__all__ = [
+    "ARM_STYLES",
+    "arm_style",
+    "draw_wiring",
+    "plot_accuracy_against",
+    "plot_activation_ranges",
+    "plot_arms",
+    "plot_cell_diagram",
+    "plot_class_gates",
+    "plot_differences",
+    "plot_effects",
+    "plot_gate_distribution",
+    "plot_gate_map",
+    "plot_gate_variation",
+    "plot_history",
+    "plot_image_walk",
+    "plot_layer_correlation",
+    "plot_stage_schematic",
+    "plot_wirings",
+    "set_style",
+]

@@ -1,0 +1,143 @@
+"""Names of arms written beside what they name, pushed or placed so that they do not overlap."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+from dianet_lab.plots.style import readable
+
+LINE_HEIGHT = 1.25
+"""Height of a line of text in font sizes."""
+
+
+def label_line_ends(ax: Axes, names: Sequence[str], ends: Sequence[float], colors: Sequence[str]) -> None:
+    """Write each name at the right margin, at the height ``ends`` (data units) of its line's last value.
+
+    Names that would overlap are pushed apart, in the order of the ends; a thin line leads back to the end.
+    """
+    if not names:
+        return
+    size = plt.rcParams["xtick.labelsize"]
+    size = size if isinstance(size, int | float) else plt.rcParams["font.size"]
+    low, high = ax.get_ylim()
+    at = (np.asarray(ends, float) - low) / (high - low)
+    step = LINE_HEIGHT * size / (72 * ax.figure.bbox.height / ax.figure.dpi * ax.get_position().height)
+    order = np.argsort(at, kind="stable")
+    placed = _spread(at[order], step)
+    for position, index in zip(placed, order, strict=True):
+        ax.plot(
+            [1.0, 1.02],
+            [at[index], position],
+            transform=ax.transAxes,
+            color=colors[index],
+            linewidth=0.8,
+            clip_on=False,
+            gid="leader",
+        )
+        ax.text(
+            1.025,
+            position,
+            names[index],
+            transform=ax.transAxes,
+            color=readable(colors[index]),
+            fontsize=size,
+            va="center",
+        )
+
+
+def _spread(at: np.ndarray, step: float) -> np.ndarray:
+    """Sorted positions in 0 to 1, moved as little as possible (least squares) until neighbours are ``step`` apart."""
+    # Without the step each name owns, it is an isotonic regression: pool neighbours that are out of order.
+    ramp = step * np.arange(len(at))
+    groups: list[tuple[float, int]] = []
+    for value in at - ramp:
+        groups.append((value, 1))
+        while len(groups) > 1 and groups[-2][0] > groups[-1][0]:
+            (a, n), (b, m) = groups[-2:]
+            groups[-2:] = [((a * n + b * m) / (n + m), n + m)]
+    pooled = np.concatenate([np.full(n, value) for value, n in groups])
+    return np.clip(pooled, 0, max(0, 1 - ramp[-1])) + ramp
+
+
+def label_spans(
+    ax: Axes, names: Sequence[str], spans: np.ndarray, obstacles: np.ndarray, colors: Sequence[str]
+) -> None:
+    """Write each name beside its vertical interval, at the first of eight places that hides nothing.
+
+    Args:
+        names: n names.
+        spans: ``[n, 4]``: x, mean, low and high in data units.
+        obstacles: ``[m, 2]``: points in data units that no name should cover, those of the intervals among them.
+        colors: n colours.
+    """
+    root = ax.figure.canvas.figure
+    root.draw_without_rendering()  # settles the layout: from here on pixels mean something
+    size = plt.rcParams["font.size"]
+    pixel = root.dpi / 72
+    blocked = ax.transData.transform(np.asarray(obstacles, float))
+    frame = ax.get_window_extent()
+    taken: list[Box] = []
+    for name, (x, *heights), color in zip(names, spans, colors, strict=True):
+        # The width of a name is estimated: measuring it would need a renderer, which not every canvas has.
+        shape = (0.6 * size * pixel * len(name), LINE_HEIGHT * size * pixel)
+        anchors = [(x, heights[end]) for end, *_ in PLACES]
+        boxes = [
+            _box(ax.transData.transform(anchor), shape, right, up, GAP * pixel)
+            for anchor, (_, right, up) in zip(anchors, PLACES, strict=True)
+        ]
+        best = int(np.argmin([_cost(box, blocked, taken, frame) for box in boxes]))
+        taken.append(boxes[best])
+        _, right, up = PLACES[best]
+        ax.annotate(
+            name,
+            anchors[best],
+            xytext=(GAP * right, GAP * up),
+            textcoords="offset points",
+            fontsize=size,
+            color=readable(color),
+            ha=("center", "left", "right")[right],
+            va=("center", "bottom", "top")[up],
+        )
+
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top in pixels."""
+
+GAP = 8
+"""Points between a name and what it names."""
+
+PAD = 3
+"""Pixels that a point must keep away from a name."""
+
+MEAN, LOW, HIGH = 0, 1, 2
+PLACES = (
+    (MEAN, 1, 0),
+    (MEAN, -1, 0),
+    (HIGH, 0, 1),
+    (LOW, 0, -1),
+    (HIGH, 1, 0),
+    (LOW, 1, 0),
+    (HIGH, -1, 0),
+    (LOW, -1, 0),
+)
+"""Where a name may stand: at which height of the interval, and to which side: (1 right, -1 left), (1 up, -1 down)."""
+
+
+def _box(anchor: np.ndarray, shape: tuple[float, float], right: int, up: int, gap: float) -> Box:
+    """The place of a text of ``shape`` (width, height) to one side of ``anchor``, all in pixels."""
+    left = anchor[0] + right * gap - shape[0] * (1 - right) / 2
+    bottom = anchor[1] + up * gap - shape[1] * (1 - up) / 2
+    return left, bottom, left + shape[0], bottom + shape[1]
+
+
+def _cost(box: Box, blocked: np.ndarray, taken: Sequence[Box], frame: Bbox) -> float:
+    """How much a box hides: points inside it, names it overlaps (worse), parts outside the axes (worst)."""
+    left, bottom, right, top = box
+    x, y = blocked.T
+    inside = (x > left - PAD) & (x < right + PAD) & (y > bottom - PAD) & (y < top + PAD)
+    overlaps = sum(left < r and right > le and bottom < t and top > b for le, b, r, t in taken)
+    outside = left < frame.x0 or right > frame.x1 or bottom < frame.y0 or top > frame.y1
+    return inside.sum() + 50 * overlaps + 200 * outside

@@ -1,0 +1,140 @@
+"""One look for the whole lab: the same arm has the same colour and marker in every figure."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+
+from dianet_lab.errors import DataError
+
+INK = "#2b2b2b"
+"""Text, axes and whatever belongs to no arm."""
+
+FAINT = "#c9c9c9"
+"""Guides: zero lines, stage borders, the lines that join the runs of one seed."""
+
+
+class ArmStyle(NamedTuple):
+    """How an arm is drawn."""
+
+    color: str
+    marker: str
+
+
+ARM_STYLES: dict[str, ArmStyle] = {
+    "plain": ArmStyle("#8c8c8c", "o"),
+    "plain, gain 0.25": ArmStyle("#5b4636", "s"),
+    "SE per block": ArmStyle("#e69f00", "^"),
+    "SE shared": ArmStyle("#8c5a00", "v"),
+    "DIA": ArmStyle("#0072b2", "D"),
+    "shared, no memory": ArmStyle("#009e73", "s"),
+    "per block, carried": ArmStyle("#cc79a7", "o"),
+    "per block, no memory": ArmStyle("#7b3f8c", "^"),
+    # Other reductions and activations of DIA, which is r=4 and sigmoid: the reductions are shades around its blue.
+    "no bottleneck": ArmStyle("#041c3a", "P"),
+    "r=1": ArmStyle("#08306b", "v"),
+    "r=2": ArmStyle("#0b519c", "s"),
+    "r=8": ArmStyle("#4f9fd3", "o"),
+    "r=16": ArmStyle("#93c4e6", "^"),
+    "tanh": ArmStyle("#d55e00", "s"),
+    "relu": ArmStyle("#999933", "^"),
+    "identity": ArmStyle("#882255", "v"),
+    # Networks compared by their gates (plot_gate_variation).
+    "shared": ArmStyle("#0072b2", "D"),
+    "per block": ArmStyle("#cc79a7", "o"),
+    "untrained": ArmStyle("#8c8c8c", "s"),
+}
+"""Okabe and Ito's colours, which the colour-blind can tell apart, and shades of them; markers where two come close."""
+
+# What is left of Paul Tol's muted palette, for arms that the lab has no name for.
+_SPARE_COLORS = ("#44aa99", "#332288", "#cc6677", "#117733", "#b8a22f", "#aa4499")
+_SPARE_MARKERS = ("X", "p", "h", "<", ">", "*", "P")
+
+
+def arm_style(arm: str) -> ArmStyle:
+    """Colour and marker of an arm. An unknown name gets the same ones in every process, by a hash of the name."""
+    if arm in ARM_STYLES:
+        return ARM_STYLES[arm]
+    number = int.from_bytes(hashlib.sha256(str(arm).encode()).digest()[:8], "big")
+    color, marker = number % len(_SPARE_COLORS), number // len(_SPARE_COLORS) % len(_SPARE_MARKERS)
+    return ArmStyle(_SPARE_COLORS[color], _SPARE_MARKERS[marker])
+
+
+def readable(color: str) -> str:
+    """``color`` darkened until text in it has a contrast of 4.5 to 1 against white (WCAG 2, level AA)."""
+    rgb = np.array(to_rgb(color))
+    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
+        rgb *= 0.95
+    return to_hex(rgb)
+
+
+def _luminance(rgb: np.ndarray) -> float:
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def set_style() -> None:
+    """Set the look of every figure that follows; a notebook calls it once.
+
+    Sizes are for figures 8 to 9 inches wide that a report shows at about 800 pixels.
+    """
+    sns.set_theme(style="ticks", palette=["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c8c8c"])
+    plt.rcParams.update(
+        {
+            "figure.dpi": 120,
+            "savefig.dpi": 150,
+            "font.size": 10.5,
+            "axes.titlesize": 11.5,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 10.5,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": "#6b6b6b",
+            "axes.linewidth": 0.8,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "xtick.major.width": 0.8,
+            "ytick.major.width": 0.8,
+            "xtick.major.size": 4,
+            "ytick.major.size": 4,
+            "legend.fontsize": 10,
+            "legend.title_fontsize": 10,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "lines.solid_capstyle": "round",
+        }
+    )
+
+
+def own_axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """``ax``, or the axes of a new figure of ``width`` by ``height`` inches."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    return ax
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise :class:`DataError` where ``frame`` lacks one of ``columns``."""
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise DataError(f"the frame to plot lacks {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}")
+
+
+def baseline_first(frame: pd.DataFrame, arms: Sequence[str] | None = None) -> list[str]:
+    """The arms to draw: ``arms`` as given, else in the order of the frame with the baseline at the front."""
+    if arms is not None:
+        return list(arms)
+    names = list(frame["arm"].drop_duplicates())
+    baseline = set(frame.loc[frame["is_baseline"].astype(bool), "arm"]) if "is_baseline" in frame else set()
+    return sorted(names, key=lambda arm: arm not in baseline)

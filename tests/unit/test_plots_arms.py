@@ -1,0 +1,253 @@
+"""Plots of arms: what is drawn are the numbers that went in, each arm in its own colour."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from scipy import stats
+
+from dianet_lab import plots
+from dianet_lab.errors import DataError
+from dianet_lab.plots.style import ARM_STYLES
+
+ARMS = ("plain", "SE per block", "DIA")
+PARAMETERS = {"plain": 25_000, "SE per block": 30_000, "DIA": 90_000}
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Three arms by four seeds, the baseline not first; one run of DIA diverged."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "arm": arm,
+            "is_baseline": arm == "plain",
+            "seed": seed,
+            "status": "finished",
+            "test_accuracy": rng.uniform(0.9, 0.99),
+            "parameters": PARAMETERS[arm],
+        }
+        for arm in reversed(ARMS)
+        for seed in range(4)
+    ]
+    frame = pd.DataFrame(rows)
+    frame.loc[1, ["status", "test_accuracy"]] = ["diverged", np.nan]
+    return frame
+
+
+@pytest.fixture
+def summary() -> pd.DataFrame:
+    nan = np.nan
+    columns = ["arm", "n", "low", "high", "difference", "difference_low", "difference_high", "verdict", "seeds_needed"]
+    return pd.DataFrame(
+        [
+            ("plain", 4, 0.90, 0.94, nan, nan, nan, "baseline", nan),
+            ("SE per block", 4, 0.90, 0.95, 0.01, -0.01, 0.03, "undecided", 21.0),
+            ("DIA", 4, 0.93, 0.97, 0.03, 0.02, 0.04, "better", nan),
+        ],
+        columns=columns,
+    )
+
+
+@pytest.fixture
+def effects() -> pd.DataFrame:
+    columns = ["contrast", "n", "estimate", "low", "high", "verdict", "seeds_needed", "delta"]
+    return pd.DataFrame(
+        [
+            ("sharing", 9, 0.004, -0.001, 0.009, "undecided", 8, 0.005),
+            ("memory", 9, -0.02, -0.03, -0.01, "worse", np.inf, 0.005),
+        ],
+        columns=columns,
+    )
+
+
+@pytest.fixture
+def history() -> pd.DataFrame:
+    """Two arms by three seeds by four epochs, evaluated at the even ones."""
+    rows = [
+        {
+            "arm": arm,
+            "seed": seed,
+            "epoch": epoch,
+            "train_loss": 1 / epoch,
+            "test_accuracy": np.nan if epoch % 2 else 0.5 + 0.1 * epoch + 0.01 * seed,
+        }
+        for arm in ARMS[::2]
+        for seed in range(3)
+        for epoch in range(1, 5)
+    ]
+    return pd.DataFrame(rows)
+
+
+def texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def by_gid(ax, gid: str) -> list:
+    return [artist for artist in ax.get_children() if artist.get_gid() == gid]
+
+
+def finished(frame: pd.DataFrame, arm: str) -> pd.Series:
+    return frame.loc[(frame["arm"] == arm) & (frame["status"] == "finished"), "test_accuracy"]
+
+
+def test_every_finished_run_has_a_dot_at_its_percentage(frame):
+    ax = plots.plot_arms(frame)
+    for row, arm in enumerate(["plain", "DIA", "SE per block"]):
+        dots = by_gid(ax, arm)[0].get_offsets()
+        np.testing.assert_allclose(np.sort(dots[:, 0]), np.sort(100 * finished(frame, arm)))
+        assert set(dots[:, 1]) == {row}
+
+
+def test_rows_are_named_from_the_top_with_the_baseline_first_and_lost_runs_counted(frame):
+    frame.loc[frame["arm"].eq("SE per block") & frame["seed"].eq(0), ["status", "test_accuracy"]] = ["failed", np.nan]
+    ax = plots.plot_arms(frame)
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["plain", "DIA (3 of 4; 1 diverged)", "SE per block (3 of 4; 1 failed)"]
+    assert ax.yaxis_inverted()
+    assert [text.split(", ")[1] for text in texts(ax)] == ["n = 4", "n = 3", "n = 3"]
+
+
+def test_intervals_are_students(frame):
+    ax = plots.plot_arms(frame, arms=ARMS)
+    for arm in ARMS:
+        values = 100 * finished(frame, arm)
+        expected = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+        np.testing.assert_allclose(by_gid(ax, f"interval:{arm}")[0].get_xdata(), expected)
+
+
+def test_lines_join_the_runs_of_one_seed_and_break_where_one_is_missing(frame):
+    ax = plots.plot_arms(frame, arms=ARMS)
+    lines = by_gid(ax, "seed")
+    expected = 100 * frame.pivot(index="seed", columns="arm", values="test_accuracy")[list(ARMS)]
+    np.testing.assert_allclose([line.get_xdata() for line in lines], expected)
+    assert np.isnan(lines[1].get_xdata()[2])
+
+
+def test_one_seed_and_an_arm_without_a_finished_run_are_drawn(frame):
+    frame.loc[frame["arm"] == "DIA", ["status", "test_accuracy"]] = ["diverged", np.nan]
+    ax = plots.plot_arms(frame[frame["seed"] == 0])
+    assert "DIA (0 of 1; 1 diverged)" in [label.get_text() for label in ax.get_yticklabels()]
+    assert "n = 0" in texts(ax)
+    ax.figure.draw_without_rendering()
+    against = plots.plot_accuracy_against(frame)
+    assert not by_gid(against, "interval:DIA")
+    plots.plot_accuracy_against(frame[frame["seed"] == 0]).figure.draw_without_rendering()
+    plots.plot_accuracy_against(frame[frame["arm"] == "DIA"]).figure.draw_without_rendering()
+
+
+def test_an_arm_has_one_color_in_all_plots(frame, summary, history):
+    expected = ARM_STYLES["DIA"].color
+    drawn = [
+        by_gid(plots.plot_arms(frame), "interval:DIA")[0],
+        by_gid(plots.plot_accuracy_against(frame), "interval:DIA")[0],
+        by_gid(plots.plot_differences(summary), "estimate")[-1],
+        next(line for line in plots.plot_history(history).lines if line.get_label() == "DIA"),
+    ]
+    assert [to_hex(line.get_color()) for line in drawn] == [expected] * 4
+
+
+def test_differences_are_drawn_in_points_with_their_own_interval(summary):
+    ax = plots.plot_differences(summary, delta=0.005)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["SE per block", "DIA"]
+    np.testing.assert_allclose([line.get_xdata() for line in by_gid(ax, "interval")], [[-1, 3], [2, 4]])
+    assert [line.get_xdata()[0] for line in by_gid(ax, "estimate")] == pytest.approx([1, 3])
+    assert "'plain'" in ax.get_xlabel()
+    bands = by_gid(ax, "delta")
+    assert [(band.get_x(), band.get_width()) for band in bands] == [pytest.approx((-0.5, 1.0))] * 2
+
+
+def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(summary, effects):
+    ax = plots.plot_differences(summary)
+    assert texts(ax) == ["undecided (21 seeds needed)", "better"]
+    assert [line.get_markerfacecolor() for line in by_gid(ax, "estimate")] == ["white", ARM_STYLES["DIA"].color]
+    assert not by_gid(ax, "delta")
+    # Nine seeds were run where eight were needed: there is nothing to ask for.
+    assert texts(plots.plot_effects(effects)) == ["undecided", "worse"]
+
+
+def test_a_difference_of_one_seed_has_no_interval(summary):
+    summary[["difference_low", "difference_high"]] = np.nan
+    plots.plot_differences(summary).figure.draw_without_rendering()
+
+
+def test_history_is_the_mean_and_the_range_of_the_evaluated_epochs(history):
+    ax = plots.plot_history(history)
+    line = next(line for line in ax.lines if line.get_label() == "DIA")
+    np.testing.assert_allclose(line.get_xydata(), [[2, 71], [4, 91]])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((70, 92))
+    assert "lowest to highest seed" in ax.get_title(loc="left")
+    assert sorted(texts(ax)) == ["DIA", "plain"]
+
+
+def test_history_of_an_arm_without_values_is_left_out(history):
+    history.loc[history["arm"] == "DIA", "test_accuracy"] = np.nan
+    assert texts(plots.plot_history(history)) == ["plain"]
+    history["test_accuracy"] = np.nan
+    assert texts(plots.plot_history(history)) == []
+
+
+def test_cost_axis_is_logarithmic_beyond_a_factor_of_three(frame):
+    assert plots.plot_accuracy_against(frame).get_xscale() == "log"
+    assert plots.plot_accuracy_against(frame[frame["arm"] != "DIA"]).get_xscale() == "linear"
+    ax = plots.plot_accuracy_against(frame, ladder=["plain", "DIA"])
+    assert list(by_gid(ax, "ladder")[0].get_xdata()) == [25_000, 90_000]
+
+
+def test_names_of_crowded_points_do_not_overlap():
+    rng = np.random.default_rng(1)
+    arms = ["plain", "SE per block", "SE shared", "DIA", "r=1", "r=2", "r=8", "r=16"]
+    crowd = pd.DataFrame(
+        [
+            {
+                "arm": arm,
+                "parameters": 25_000 + 3_000 * number,
+                "status": "finished",
+                "test_accuracy": rng.normal(0.95, 0.005),
+            }
+            for number, arm in enumerate(arms)
+            for _ in range(5)
+        ]
+    )
+    ax = plots.plot_accuracy_against(crowd)
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == len(arms)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_axes_name_their_units(frame, summary, effects, history):
+    assert plots.plot_arms(frame).get_xlabel() == "last-epoch test accuracy (%; the axis does not start at 0)"
+    assert "percentage points" in plots.plot_differences(summary).get_xlabel()
+    assert "percentage points" in plots.plot_effects(effects).get_xlabel()
+    ax = plots.plot_history(history, "train_loss")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "training loss (nats)")
+    ax = plots.plot_accuracy_against(frame)
+    assert ax.get_xlabel() == "parameters (number)"
+    assert "(%)" in ax.get_ylabel() and "95 % t interval" in ax.get_ylabel()
+
+
+def test_plots_draw_where_they_are_told(frame, summary, effects, history):
+    _, ax = plt.subplots()
+    for plot, data in (
+        (plots.plot_arms, frame),
+        (plots.plot_differences, summary),
+        (plots.plot_effects, effects),
+        (plots.plot_history, history),
+        (plots.plot_accuracy_against, frame),
+    ):
+        assert plot(data, ax=ax) is ax
+    assert plt.get_fignums() == [ax.figure.number]
+
+
+def test_a_frame_without_a_column_is_refused_by_name(frame):
+    with pytest.raises(DataError, match="lacks status"):
+        plots.plot_arms(frame.drop(columns="status"))
+
+
+def test_a_summary_of_the_baseline_alone_is_an_empty_plot(summary):
+    ax = plots.plot_differences(summary[summary["arm"] == "plain"])
+    ax.figure.draw_without_rendering()
+    assert texts(ax) == []
