@@ -1,0 +1,183 @@
+"""The command line: ``dianet-lab report | train | data``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from dianet_lab.config import RunConfig
+from dianet_lab.errors import ConfigError, LabError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="DIANet Lab: ablations and analysis of one attention module shared among the blocks of a stage.",
+)
+
+Profile = Annotated[str, typer.Option("--profile", help="The scale: smoke, quick, digits, cifar10 or paper.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes; one a core or accelerator if not given.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
+
+
+@app.command()
+def report(
+    notebooks: Annotated[list[str] | None, typer.Argument(help="Such as 01 03; all if not given.")] = None,
+    profile: Profile = "quick",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="A notebook's parameter, such as -p epochs=5.")
+    ] = None,
+) -> None:
+    """Run notebooks in batch; write an HTML report of each, and results/PROFILE/index.html."""
+    from dianet_lab.reports import run_reports
+
+    outcomes = run_reports(notebooks or None, profile, _pairs(parameter or [], "--parameter"))
+    if any(outcome.status != "ok" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    what: Annotated[str | None, typer.Argument(help="A study by name, or a run's YAML or JSON file.")] = None,
+    profile: Profile = "quick",
+    data: Annotated[str | None, typer.Option(help="digits, cifar10, cifar100 or parquet:FOLDER.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Training length; the schedule is stretched with it.")] = None,
+    train_size: Annotated[int | None, typer.Option(help="Training images that a seed draws.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of a study.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A run's field, such as --set model.attention.reduction=8.")
+    ] = None,
+    workers: Workers = None,
+    device: Device = "auto",
+) -> None:
+    """Train a study, or a single run: a DIA-ResNet at the profile's scale if nothing else is named.
+
+    What is in the store is not trained again; what was killed goes on from its checkpoint.
+    """
+    from dianet_lab.studies.catalog import STUDIES, customised, get_study
+
+    data = _absolute(data)
+    changes = _pairs(change or [], "--set")
+    if what in STUDIES:
+        if changes:
+            raise ConfigError("--set changes a single run; a study takes --epochs, --data, --train-size and --seeds")
+        _train_study(
+            get_study(what, profile, seeds=seeds, epochs=epochs, data=data, train_size=train_size), workers, device
+        )
+        return
+    if seeds is not None or workers is not None:
+        raise ConfigError(f"--seeds and --workers belong to a study ({', '.join(STUDIES)}); a run has --set seed=N")
+    from dianet_lab.profiles import get_profile
+
+    scale = get_profile(profile)
+    if what is None:
+        config = customised(scale, epochs=epochs, data=data, train_size=train_size)
+    elif epochs or data or train_size:
+        raise ConfigError("--epochs, --data and --train-size change a profile; change a file's run with --set")
+    else:
+        config = _run_from_file(what, list(STUDIES))
+    _train_run(config.override(changes), scale.threads, device)
+
+
+@app.command()
+def data(name: Annotated[str, typer.Argument(help="cifar10 or cifar100")]) -> None:
+    """Download a data set into data/, with a progress bar."""
+    from dianet_lab.data.cifar import download_cifar
+
+    download_cifar(name)
+    print(f"{name} is ready.")
+
+
+def _train_study(study: Any, workers: int | None, device: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from dianet_lab.analysis.statistics import summarise
+    from dianet_lab.studies.execute import run_study
+
+    frame = run_study(study, workers=workers, device=device)
+    table = Table("arm", "seeds", "test accuracy (%)", f"minus {study.baseline} (points)", "verdict", title=study.name)
+    for row in summarise(frame).itertuples():
+        bad = f" (+{row.diverged} diverged, {row.failed} failed)" if row.diverged or row.failed else ""
+        accuracy = f"{100 * row.mean:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+        difference = f"{100 * row.difference:+.1f} [{100 * row.difference_low:+.1f}, {100 * row.difference_high:+.1f}]"
+        is_baseline = row.verdict == "baseline"
+        table.add_row(row.arm, f"{row.n}{bad}", accuracy, "" if is_baseline else difference, row.verdict)
+    Console().print(table)
+    print("Last epoch; 95 % t intervals, verdicts after Holm over the arms.")
+
+
+def _train_run(config: RunConfig, threads: int, device: str) -> None:
+    from dianet_lab.studies.execute import Order, train_into_store
+    from dianet_lab.studies.store import RunStore
+
+    store = RunStore()
+    if config.run_id in store:
+        print(f"{config.run_id} is in the store; it is not trained again.")
+    else:
+        print(f"Training {config.run_id} ({config.train.epochs} epochs)", flush=True)
+        total = config.train.epochs
+        train_into_store(Order(config, store.root, threads, 30.0), device, lambda row: _print_epoch(row, total))
+    manifest = store.manifest(config.run_id)
+    result = manifest["result"]
+    if manifest["status"] == "diverged":
+        print(f"diverged: the loss became NaN or infinite in epoch {result['epochs']}")
+    else:
+        print(
+            f"last epoch: {100 * result['test_accuracy']:.2f} % of the test images "
+            f"(best evaluated epoch, {result['best_epoch']}: {100 * result['best_test_accuracy']:.2f} %); "
+            f"{manifest['model']['parameters']:,} parameters; {result['seconds']:.0f} s"
+        )
+    print(f"stored in {store.folder(config.run_id)}")
+
+
+def _print_epoch(row: dict[str, float], total: int) -> None:
+    test = f", test accuracy {100 * row['test_accuracy']:.2f} %" if "test_accuracy" in row else ""
+    train = f"train loss {row['train_loss']:.3f}, accuracy {100 * row['train_accuracy']:.2f} %"
+    print(f"epoch {row['epoch']}/{total}: {train}{test}, {row['images_per_second']:.0f} images/s", flush=True)
+
+
+def _run_from_file(name: str, studies: list[str]) -> RunConfig:
+    path = Path(name)
+    if not path.is_file():
+        raise ConfigError(f"{name!r} is neither a study ({', '.join(studies)}) nor a file")
+    return RunConfig.from_text(path.read_text())
+
+
+def _absolute(data: str | None) -> str | None:
+    """A folder given on the command line is relative to where the user stands, not to the lab's folder."""
+    if data and data.startswith("parquet:"):
+        return f"parquet:{Path(data.removeprefix('parquet:')).expanduser().resolve()}"
+    return data
+
+
+def _pairs(texts: list[str], option: str) -> dict[str, Any]:
+    """``name=value`` words as a dictionary; values are read as YAML (numbers, true, null, lists, text)."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{option}: got {text!r}, expected NAME=VALUE")
+        try:
+            pairs[name] = yaml.safe_load(value) if value else ""
+        except yaml.YAMLError:
+            pairs[name] = value
+    return pairs
+
+
+def main() -> None:
+    """Entry point: the lab's own errors are shown as one message, without a traceback."""
+    try:
+        app()
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nStopped. What was finished is stored: the same command goes on from there.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
