@@ -1,6 +1,7 @@
 """How gates ``[image, block, channel]`` vary: over images, over classes and over layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,24 +61,58 @@ def mean_off_diagonal(matrix: np.ndarray) -> float:
     return float(np.nanmean(matrix[different])) if different.any() else float("nan")
 
 
-def gate_ranges(study: Study, store: RunStore, arms: Sequence[str], data: ImageData) -> pd.DataFrame:
-    """Quantiles of all gate values at the start and the end of training: ``arm, when, seed, mean, q05, ..., q95``.
+def networks(
+    study: Study, store: RunStore, arms: Sequence[str], data: ImageData
+) -> Iterator[tuple[dict[str, Any], ResidualNet]]:
+    """The networks of a study's finished runs, each untrained and trained: ``({"arm", "when", "seed"}, model)``.
 
-    ``start`` is the untrained network with the same seed; only finished runs count.
+    ``when`` is ``start`` (the same seed's initial values) or ``end``.
     """
-    rows = []
     for arm in arms:
         for seed in study.seeds:
             config = study.config(arm, seed)
             if config.run_id not in store or store.manifest(config.run_id)["status"] != "finished":
                 continue
-            start = build_model(config.model, data.in_channels, data.num_classes, seed)
-            for when, model in (("start", start), ("end", store.load_model(config.run_id))):
-                rows.append({"arm": arm, "when": when, "seed": seed} | _quantiles(model, data))
+            which = {"arm": arm, "seed": seed}
+            yield which | {"when": "start"}, build_model(config.model, data.in_channels, data.num_classes, seed)
+            yield which | {"when": "end"}, store.load_model(config.run_id)
+
+
+def gate_ranges(study: Study, store: RunStore, arms: Sequence[str], data: ImageData) -> pd.DataFrame:
+    """Quantiles of all gate values at the start and the end of training: ``arm, when, seed, mean, q05, ..., q95``."""
+    rows = []
+    for which, model in networks(study, store, arms, data):
+        values = np.concatenate([gates.values.ravel() for gates in capture_images(model, data)])
+        ends = np.quantile(values, list(QUANTILES.values()))
+        rows.append(which | {"mean": float(values.mean())} | dict(zip(QUANTILES, map(float, ends), strict=True)))
     return pd.DataFrame(rows)
 
 
-def _quantiles(model: ResidualNet, data: ImageData) -> dict[str, float]:
-    values = np.concatenate([gates.values.ravel() for gates in capture_images(model, data)])
-    ends = np.quantile(values, list(QUANTILES.values()))
-    return {"mean": float(values.mean())} | dict(zip(QUANTILES, map(float, ends), strict=True))
+def gate_measures(study: Study, store: RunStore, arms: Sequence[str], data: ImageData) -> pd.DataFrame:
+    """What the gates of each stage are like, one row a network and stage: ``arm, when, seed, stage`` and
+
+    ``mean`` (over everything), ``spread`` (standard deviation over images, mean over channels and blocks),
+    ``class_share`` (mean over blocks) and ``correlation`` (between different layers of the stage, each channel's mean
+    over images taken out).
+    """
+    rows = []
+    for which, model in networks(study, store, arms, data):
+        stages = capture_images(model, data)
+        spread = image_spread(stages).groupby("stage")["spread"].mean()
+        for stage, gates in enumerate(stages):
+            values = {"mean": float(gates.mean()), "spread": float(spread[stage])}
+            values["class_share"] = float(class_share(gates).mean())
+            values["correlation"] = mean_off_diagonal(layer_correlation(gates, centred=True))
+            rows.append(which | {"stage": stage} | values)
+    return pd.DataFrame(rows)
+
+
+def per_network(measures: pd.DataFrame) -> pd.DataFrame:
+    """One row a network: its :func:`gate_measures`, mean over the stages, shaped so that ``effects`` can compare them.
+
+    The arm of an untrained network ends in ``, untrained``.
+    """
+    names = ["mean", "spread", "class_share", "correlation"]
+    frame = measures.groupby(["arm", "when", "seed"], sort=False)[names].mean().reset_index()
+    frame["arm"] = frame["arm"].where(frame["when"] == "end", frame["arm"] + ", untrained")
+    return frame.assign(status="finished")

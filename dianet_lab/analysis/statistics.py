@@ -17,6 +17,7 @@ from dianet_lab.analysis.interval import LEVEL, t_interval
 from dianet_lab.studies.study import Contrast
 
 POWER = 0.8
+FEWEST = 3
 
 
 def paired_difference(frame: pd.DataFrame, weights: Mapping[str, float], value: str = "test_accuracy") -> pd.Series:
@@ -44,7 +45,7 @@ def effects(frame: pd.DataFrame, contrasts: Sequence[Contrast], value: str = "te
         )
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"])
-    table["verdict"] = [verdict(row.low, row.high, row.p_holm) for row in table.itertuples()]
+    table["verdict"] = [verdict(row.low, row.high, row.p_holm, row.n) for row in table.itertuples()]
     table["seeds_needed"] = [seeds_needed(row.sd, row.delta, len(table)) for row in table.itertuples()]
     return table
 
@@ -89,9 +90,12 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-def verdict(low: float, high: float, p_holm: float) -> str:
-    """``better`` or ``worse`` where the interval excludes 0 and Holm agrees; else ``undecided``."""
-    if not (math.isfinite(low) and p_holm < 1 - LEVEL) or low <= 0 <= high:
+def verdict(low: float, high: float, p_holm: float, n: int) -> str:
+    """``better`` or ``worse`` where the interval excludes 0 and Holm agrees; else ``undecided``.
+
+    Fewer than three seeds decide nothing: two accuracies on some hundred images often have the same difference.
+    """
+    if n < FEWEST or not (math.isfinite(low) and p_holm < 1 - LEVEL) or low <= 0 <= high:
         return "undecided"
     return "better" if low > 0 else "worse"
 

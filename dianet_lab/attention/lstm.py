@@ -51,9 +51,9 @@ class DIACell(nn.Module):
         self.hidden_map = linear_map(channels, reduction, 4 * channels) if recurrent else None
 
     def gates(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Input, forget, candidate and output gate, each ``[batch, channel]``, from x and h ``[batch, channel]``.
+        """Input, forget, candidate and output gate, all ``[batch, channel]`` as x and h.
 
-        ``i, f, g, o = chunks of W_ih(x) + W_hh(h)``; i, f and o pass a sigmoid, the candidate g a tanh.
+        ``i, f, g, o = chunks of W_ih(x) + W_hh(h)``; i, f, o pass a sigmoid, g a tanh.
         """
         z = self.input_map(x)
         if self.hidden_map is not None:
@@ -62,7 +62,7 @@ class DIACell(nn.Module):
         return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
 
     def update(self, i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """``c' = f * c + i * g`` and ``h' = o * activation(c')``, each ``[batch, channel]``."""
+        """``c' = f * c + i * g``; ``h' = o * activation(c')``; both ``[batch, channel]``."""
         c = torch.addcmul(f * c, i, g)
         return o * self.activation(c), c
 

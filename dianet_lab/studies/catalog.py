@@ -43,6 +43,7 @@ def _sharing(base: RunConfig, seeds: range, threads: int) -> Study:
         Contrast("memory (main effect)", {both: 0.5, carried: 0.5, shared: -0.5, neither: -0.5}),
         Contrast("sharing x memory (interaction)", {both: 1, shared: -1, carried: -1, neither: 1}),
         *_against("DIA", "plain", "plain, gain 0.25", "SE per block"),
+        *_against("plain, gain 0.25", "plain"),
         *_against("SE shared", "SE per block"),
     ]
     return _study("sharing", base, arms, seeds, threads, "plain", contrasts)
@@ -58,15 +59,19 @@ def _activation(base: RunConfig, seeds: range, threads: int) -> Study:
 def _reduction(base: RunConfig, seeds: range, threads: int) -> Study:
     """The bottleneck ratio of the two maps: accuracy against parameters."""
     arms = ["DIA", "no bottleneck", "r=1", "r=2", "r=8", "r=16", "plain"]
-    contrasts = [contrast for arm in arms[1:-1] for contrast in _against(arm, "DIA")] + _against("DIA", "plain")
+    slope = {arm: weight / 10 for weight, arm in zip(range(-2, 3), ("r=1", "r=2", "DIA", "r=8", "r=16"), strict=True)}
+    trend = Contrast("trend per doubling of r", slope, delta=0.0025)  # a point from r = 1 to r = 16
+    contrasts = [trend, *_against("DIA", "plain"), *(c for arm in arms[1:-1] for c in _against(arm, "DIA"))]
     return _study("reduction", base, arms, seeds, threads, "DIA", contrasts)
 
 
 def _vectors(base: RunConfig, seeds: range, threads: int) -> Study:
-    """Networks worth looking into: on digits, trained on all the images there are, since 100 hardly move a gate."""
+    """Networks worth looking into: on digits, trained on all the images there are, since 100 hardly move a gate.
+
+    These are six times the images, so a third of the epochs are twice the updates.
+    """
     if base.data.source == "digits":
-        updates_per_epoch = 18 / 3
-        epochs = max(2, round(base.train.epochs / updates_per_epoch * 2))
+        epochs = max(2, round(base.train.epochs / 3))
         train = base.train.with_epochs(epochs).model_copy(update={"eval_every": epochs})
         base = base.override({"data.train_size": None, **_dotted("train", train)})
     arms = ["DIA", "per block, carried", "SE per block"]

@@ -65,7 +65,9 @@ def run_study(
     store = store or RunStore()
     pending = [(arm, config) for arm, config in study.configs() if config.run_id not in store]
     failures: dict[str, str] = {}
-    if pending:
+    if not pending:
+        print(f"{study.name}: {len(study.configs())} runs, all of them in the store")
+    else:
         load_data(study.base.data, study.seeds[0])  # so that missing data is told once, before any process starts
         devices = announce(study, store, pending, _devices(device, workers, study.threads, len(pending)))
         progress = progress or reporter()

@@ -84,17 +84,18 @@ class TestPairing:
 
 class TestVerdict:
     @pytest.mark.parametrize(
-        ("low", "high", "p", "says"),
+        ("low", "high", "p", "n", "says"),
         [
-            (0.01, 0.02, 0.01, "better"),
-            (-0.02, -0.01, 0.01, "worse"),
-            (-0.01, 0.02, 0.3, "undecided"),
-            (0.01, 0.02, 0.06, "undecided"),
-            (np.nan, np.nan, np.nan, "undecided"),
+            (0.01, 0.02, 0.01, 6, "better"),
+            (-0.02, -0.01, 0.01, 3, "worse"),
+            (-0.01, 0.02, 0.3, 6, "undecided"),
+            (0.01, 0.02, 0.06, 6, "undecided"),
+            (0.01, 0.02, 0.01, 2, "undecided"),
+            (np.nan, np.nan, np.nan, 1, "undecided"),
         ],
     )
-    def test_needs_the_interval_and_holm(self, low, high, p, says):
-        assert verdict(low, high, p) == says
+    def test_needs_the_interval_and_holm_and_three_seeds(self, low, high, p, n, says):
+        assert verdict(low, high, p, n) == says
 
     def test_holm_multiplies_by_the_family_and_leaves_out_what_has_no_test(self):
         np.testing.assert_allclose(holm([0.01, 0.04, np.nan, 0.03]), [0.03, 0.06, np.nan, 0.06])
