@@ -17,6 +17,8 @@ app = typer.Typer(
     help="DIANet Lab: ablations and analysis of one attention module shared among the blocks of a stage.",
 )
 
+CTRL_C = 130
+
 Profile = Annotated[str, typer.Option("--profile", help="The scale: smoke, quick, digits, cifar10 or paper.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes; one a core or accelerator if not given.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
@@ -143,7 +145,10 @@ def _run_from_file(name: str, studies: list[str]) -> RunConfig:
     path = Path(name)
     if not path.is_file():
         raise ConfigError(f"{name!r} is neither a study ({', '.join(studies)}) nor a file")
-    return RunConfig.from_text(path.read_text())
+    try:
+        return RunConfig.from_text(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} can't be read as text ({error}); expected a run's YAML or JSON file") from None
 
 
 def _absolute(data: str | None) -> str | None:
@@ -174,9 +179,10 @@ def main() -> None:
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nStopped. What was finished is stored: the same command goes on from there.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == CTRL_C:  # typer has caught the KeyboardInterrupt
+            print("\nStopped. What was finished is stored: the same command goes on from there.", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

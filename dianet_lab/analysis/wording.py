@@ -96,7 +96,7 @@ def casualties_sentence(frame: pd.DataFrame) -> str:
     """How many runs diverged or failed, arm by arm; they are missing from every mean."""
     bad = frame[frame["status"] != "finished"]
     if bad.empty:
-        return f"All {len(frame)} runs finished; none diverged or failed."
+        return f"All {plural(len(frame), 'run')} finished; none diverged or failed."
     counts = bad.groupby(["arm", "status"], sort=False).size()
     names = listed(f"{arm} ({count} {status})" for (arm, status), count in counts.items())
     return f"{len(bad)} of {len(frame)} runs did not finish and are missing from the means: {names}."

@@ -1,0 +1,53 @@
+"""The README's Python works as it stands, and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from dianet_lab import AttentionConfig, ModelConfig, build_model
+from dianet_lab.attention.registry import UNITS
+from dianet_lab.models import count_parameters
+from dianet_lab.profiles import PROFILES
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+def run(block: str) -> dict:
+    names: dict = {}
+    exec(block, names)
+    return names
+
+
+def test_the_model_has_the_parameters_that_the_comment_says():
+    assert count_parameters(run(BLOCKS[0])["model"]) == 1_946_132
+
+
+def test_the_study_is_one(monkeypatch, tmp_path):
+    frames = []
+    monkeypatch.setattr("dianet_lab.studies.execute.run_study", lambda study: frames.append(study))
+    monkeypatch.setattr("dianet_lab.analysis.statistics.summarise", lambda frame: None)
+    monkeypatch.setattr("dianet_lab.analysis.statistics.effects", lambda frame, contrasts: None)
+    run(BLOCKS[1])
+    assert len(frames[0].configs()) == 12
+
+
+def test_the_unit_needs_only_its_line_in_the_registry(monkeypatch):
+    monkeypatch.setitem(UNITS, "one", run(BLOCKS[2])["OneGate"])
+    config = ModelConfig(depth=8, width=4, attention=AttentionConfig(unit="one", sharing="none"))
+    model = build_model(config, in_channels=1)
+    model(torch.rand(2, 1, 8, 8)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_the_profiles_are_those_that_there_are():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (\d+) \|", TEXT, re.MULTILINE)
+    assert {name: int(seeds) for name, seeds in rows} == {name: profile.seeds for name, profile in PROFILES.items()}
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
+def test_links_lead_somewhere(link):
+    assert link.startswith("https://") or (ROOT / link).exists()

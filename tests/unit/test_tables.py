@@ -1,0 +1,72 @@
+"""The tables of a report: percent and points, and no run lost on the way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dianet_lab.analysis import tables
+from dianet_lab.analysis.published import compare_counts
+from dianet_lab.analysis.statistics import effects
+from dianet_lab.studies.catalog import STUDIES, get_study
+from dianet_lab.studies.study import Contrast
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Two arms, three seeds; DIA is one point above plain on average, and one more DIA run diverged."""
+    rows = []
+    for arm, values in {"plain": [0.90, 0.91, 0.92, 0.93], "DIA": [0.91, 0.92, 0.93, np.nan]}.items():
+        for seed, value in enumerate(values):
+            status = "finished" if np.isfinite(value) else "diverged"
+            rows.append(
+                {"arm": arm, "seed": seed, "status": status, "is_baseline": arm == "plain", "test_accuracy": value}
+            )
+    extra = {"best_test_accuracy": 0.95, "train_accuracy": 1.0, "parameters": 100, "attention_parameters": 20}
+    return pd.DataFrame(rows).assign(**extra, hidden="4/8/16", seconds=2.0)
+
+
+def test_arms_are_in_percent_and_losses_in_columns(frame):
+    table = tables.arm_table(frame).set_index("arm")
+    assert table.loc["plain", "test (%)"] == pytest.approx(91.5) and table.loc["DIA", "test (%)"] == pytest.approx(92)
+    assert table.loc["DIA", "difference"] == pytest.approx(1.0) and np.isnan(table.loc["plain", "difference"])
+    assert list(table["diverged"]) == [0, 1] and list(table["seeds"]) == [4, 3]
+    assert "diverged" not in tables.arm_table(frame[frame.seed < 3])
+    assert set(tables.ARM_FORMATS) <= {*table.columns}
+
+
+def test_contrasts_are_in_points_with_what_matters(frame):
+    table = tables.effect_table(effects(frame, [Contrast("d", {"DIA": 1, "plain": -1}, delta=0.005)]))
+    assert table["points"][0] == pytest.approx(1.0) and table["matters"][0] == 0.5 and table["seeds"][0] == 3
+    assert set(tables.EFFECT_FORMATS) <= {*table.columns}
+
+
+def test_costs_say_what_share_the_units_have(frame):
+    table = tables.cost_table(frame)
+    assert list(table["share (%)"]) == [20, 20] and set(tables.COST_FORMATS) <= {*table.columns}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_contrast_of_every_study_is_spelled_out(name):
+    study = get_study(name, "smoke")
+    table = tables.contrast_table(study)
+    assert len(table) == len(study.contrasts) and table.ne("").all(axis=None)
+
+
+def test_contrasts_name_their_weights():
+    table = tables.contrast_table(get_study("sharing", "smoke")).set_index("contrast")
+    assert table.loc["sharing (main effect)", "plus"] == "0.5 × DIA + 0.5 × shared, no memory"
+    assert table.loc["DIA - plain", "minus"] == "plain"
+
+
+def test_epochs_to_fit_is_the_mean_over_seeds_and_unknown_where_one_never_fits():
+    rows = [("a", 0, [0.5, 0.9, 1.0]), ("a", 1, [0.95, 0.8, 1.0]), ("b", 0, [0.1, 0.2, 0.3]), ("b", 1, [0.9, 0.9, 0.9])]
+    history = pd.concat(
+        pd.DataFrame({"arm": arm, "seed": seed, "epoch": [1, 2, 3], "train_accuracy": values})
+        for arm, seed, values in rows
+    )
+    reached = tables.epochs_to_fit(history)
+    assert reached["a"] == 1.5 and np.isnan(reached["b"])
+
+
+def test_our_parameters_are_those_that_pytorchcv_publishes():
+    assert compare_counts()["equal"].eq("yes").all()
