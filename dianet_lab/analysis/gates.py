@@ -34,6 +34,7 @@ def class_share(gates: xr.DataArray) -> xr.DataArray:
     Sums of squares are added over channels first. With k classes and n images, gates that ignore the class give about
     (k - 1) / (n - 1). NaN where no gate varies.
     """
+    gates = gates.astype(np.float64)  # untrained gates hardly vary: in float32 the sums would be noise
     overall = gates.mean("image")
     total = ((gates - overall) ** 2).sum(("image", "channel"))
     means = gates.groupby("label").mean("image")
@@ -49,6 +50,7 @@ def layer_correlation(gates: xr.DataArray, centred: bool = False) -> np.ndarray:
         centred: subtract each channel's mean over images first, so that only what differs between images counts; else
             a fixed profile of the channels that the layers have in common counts too.
     """
+    gates = gates.astype(np.float64)
     values = gates - gates.mean("image") if centred else gates
     table = values.transpose("block", "image", "channel").values.reshape(gates.sizes["block"], -1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -58,7 +60,8 @@ def layer_correlation(gates: xr.DataArray, centred: bool = False) -> np.ndarray:
 def mean_off_diagonal(matrix: np.ndarray) -> float:
     """The mean correlation between different layers; NaN for one layer."""
     different = ~np.eye(len(matrix), dtype=bool)
-    return float(np.nanmean(matrix[different])) if different.any() else float("nan")
+    known = matrix[different & ~np.isnan(matrix)]  # a gate that never varies correlates with nothing
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def networks(

@@ -18,7 +18,7 @@ from dianet_lab.reports.record import TOKEN_VARIABLE, Artifact, ReportRecord, re
 from dianet_lab.reports.text import escape_markdown
 from dianet_lab.reports.values import plain
 
-DPI = 150
+DPI = 130
 CSS_DPI = 96
 SENTENCES = 3
 FOLDED = 24  # the run ids of a large study would hide the rest
@@ -134,13 +134,24 @@ class Report:
             provenance=origin,
             token=os.environ.get(TOKEN_VARIABLE, ""),
         )
+        self._remove_strangers()
         paths.write_atomically(self.folder / "report.json", record.model_dump_json(indent=2))
+
+    def _remove_strangers(self) -> None:
+        """Delete figures and tables that an earlier version of the notebook left behind."""
+        own = {self.folder / artifact.file for artifact in (*self._figures.values(), *self._tables.values())}
+        for path in (*self.folder.glob("figures/*.png"), *self.folder.glob("tables/*.csv")):
+            if path not in own:
+                path.unlink()
 
 
 def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     no_version = {"Software": None}  # equal figures are equal files
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white", metadata=no_version)
+    small = {"optimize": True}  # a page holds every figure
+    figure.savefig(
+        buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white", metadata=no_version, pil_kwargs=small
+    )
     return buffer.getvalue()
 
 

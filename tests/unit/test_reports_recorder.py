@@ -157,3 +157,14 @@ def test_a_new_start_removes_the_old_record(shown, lab_home):
     assert (lab_home / "results/smoke/01_sharing/report.json").is_file()
     start()
     assert not (lab_home / "results/smoke/01_sharing/report.json").exists()
+
+
+def test_figures_and_tables_of_an_earlier_version_are_removed(shown, lab_home):
+    for name in ("old", "new"):
+        report = start()
+        report.figure(a_figure(), name, caption="A figure.")
+        report.table(pd.DataFrame({"x": [1]}), name, caption="A table.")
+        report.conclude(SENTENCES, "Seen.")
+        report.finish()
+    folder = lab_home / "results" / "smoke" / "01_sharing"
+    assert [path.name for path in sorted(folder.glob("*/*"))] == ["new.png", "new.csv"]
