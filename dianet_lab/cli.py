@@ -35,7 +35,7 @@ def report(
     """Run notebooks in batch; write an HTML report of each, and results/PROFILE/index.html."""
     from dianet_lab.reports import run_reports
 
-    outcomes = run_reports(notebooks or None, profile, _pairs(parameter or [], "--parameter"))
+    outcomes = run_reports(notebooks or None, profile, dict(_split(text, "--parameter") for text in parameter or []))
     if any(outcome.status != "ok" for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -61,7 +61,7 @@ def train(
     from dianet_lab.studies.catalog import STUDIES, customised, get_study
 
     data = _absolute(data)
-    changes = _pairs(change or [], "--set")
+    changes = _changes(change or [])
     if what in STUDIES:
         if changes:
             raise ConfigError("--set changes a single run; a study takes --epochs, --data, --train-size and --seeds")
@@ -94,24 +94,36 @@ def data(name: Annotated[str, typer.Argument(help="cifar10 or cifar100")]) -> No
 
 def _train_study(study: Any, workers: int | None, device: str) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from dianet_lab.analysis.statistics import summarise
+    from dianet_lab.analysis import tables
+    from dianet_lab.analysis.statistics import effects
     from dianet_lab.studies.execute import run_study
 
     frame = run_study(study, workers=workers, device=device)
-    table = Table("arm", "seeds", "test accuracy (%)", f"minus {study.baseline} (points)", "verdict", title=study.name)
-    for row in summarise(frame).itertuples():
-        bad = f" (+{row.diverged} diverged, {row.failed} failed)" if row.diverged or row.failed else ""
-        accuracy = f"{100 * row.mean:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
-        difference = f"{100 * row.difference:+.1f} [{100 * row.difference_low:+.1f}, {100 * row.difference_high:+.1f}]"
-        is_baseline = row.verdict == "baseline"
-        table.add_row(row.arm, f"{row.n}{bad}", accuracy, "" if is_baseline else difference, row.verdict)
-    Console().print(table)
-    print("Last epoch; 95 % t intervals, verdicts after Holm over the arms.")
+    difference = f"test accuracy of the last epoch; difference to {study.baseline!r} in points"
+    console = Console()
+    console.print(_table(tables.arm_table(frame), tables.ARM_FORMATS, f"{study.name}: {difference}"))
+    asked = tables.effect_table(effects(frame, study.contrasts))
+    console.print(_table(asked, tables.EFFECT_FORMATS, "the contrasts, in points; verdicts after Holm over them"))
+    print(
+        "± is half of a 95 % t interval over the seeds." + (" THIS IS A DEMONSTRATION." if study.demonstration else "")
+    )
+    if (frame["status"] == "failed").any():
+        raise typer.Exit(1)
+
+
+def _table(frame: Any, formats: dict[str, str], title: str) -> Any:
+    from rich.table import Table
+
+    table = Table(*frame.columns, title=title, title_justify="left")
+    for row in frame.to_dict("records"):
+        shown = {name: "–" if value != value else formats.get(name, "{}").format(value) for name, value in row.items()}
+        table.add_row(*shown.values())
+    return table
 
 
 def _train_run(config: RunConfig, threads: int, device: str) -> None:
+    from dianet_lab.data.sources import load_data
     from dianet_lab.studies.execute import Order, train_into_store
     from dianet_lab.studies.store import RunStore
 
@@ -119,7 +131,8 @@ def _train_run(config: RunConfig, threads: int, device: str) -> None:
     if config.run_id in store:
         print(f"{config.run_id} is in the store; it is not trained again.")
     else:
-        print(f"Training {config.run_id} ({config.train.epochs} epochs)", flush=True)
+        images = len(load_data(config.data, config.seed).train)
+        print(f"Training {config.run_id} on {images:,} images for {config.train.epochs} epochs", flush=True)
         total = config.train.epochs
         train_into_store(Order(config, store.root, threads, 30.0), device, lambda row: _print_epoch(row, total))
     manifest = store.manifest(config.run_id)
@@ -158,18 +171,23 @@ def _absolute(data: str | None) -> str | None:
     return data
 
 
-def _pairs(texts: list[str], option: str) -> dict[str, Any]:
-    """``name=value`` words as a dictionary; values are read as YAML (numbers, true, null, lists, text)."""
-    pairs = {}
+def _changes(texts: list[str]) -> dict[str, Any]:
+    """``--set`` words as a dictionary; values are read as YAML (numbers, true, null, lists, text)."""
+    changes = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"{option}: got {text!r}, expected NAME=VALUE")
+        name, value = _split(text, "--set")
         try:
-            pairs[name] = yaml.safe_load(value) if value else ""
+            changes[name] = yaml.safe_load(value) if value else ""
         except yaml.YAMLError:
-            pairs[name] = value
-    return pairs
+            changes[name] = value
+    return changes
+
+
+def _split(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"{option}: got {text!r}, expected NAME=VALUE")
+    return name, value
 
 
 def main() -> None:
@@ -178,6 +196,10 @@ def main() -> None:
         app()
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}: is there room, and may you write there?", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:
         if end.code == CTRL_C:  # typer has caught the KeyboardInterrupt

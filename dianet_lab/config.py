@@ -2,18 +2,20 @@
 
 An id is equal on every machine and changes when, and only when, something that affects the result changes: it hashes
 the fields that differ from their defaults (so that a new field leaves old ids alone) and a format number; data counts
-by its content, never by its path; device, threads and versions are provenance and no part of it.
+by its content, never by its path; device, threads and versions are provenance and no part of it. What only the data can
+tell is told apart: ``train_size=None`` and the number that it stands for have two ids.
 """
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dianet_lab.attention.lstm import ACTIVATIONS, MEMORIES
-from dianet_lab.attention.registry import NO_UNIT, unit_options
+from dianet_lab.attention.registry import NO_UNIT, unit_class, unit_options
 from dianet_lab.backbones.resnet import blocks_per_stage
 from dianet_lab.data.fingerprint import folder_fingerprint
 from dianet_lab.errors import ConfigError, suggestion, unknown_name
@@ -69,11 +71,19 @@ class AttentionConfig(_Config):
     """
 
     unit: str = Field("lstm", description="a name in the unit registry, or none for the plain backbone")
-    sharing: Literal["stage", "none"] | Positive = Field("stage", description="one unit a stage, one a block, one a k")
+    sharing: Literal["stage", "none"] | Annotated[int, Field(ge=1, strict=True)] = Field(
+        "stage", description="one unit a stage, one a block, one a k"
+    )
     memory: Literal[MEMORIES] = Field("carried", description="what of the state reaches the next block")
     reduction: Positive | None = Field(4, description="r: hidden width max(1, C // r); None for no bottleneck")
     activation: Literal[tuple(ACTIVATIONS)] = Field("sigmoid", description="h = o * activation(c)")
     cells: Positive = Field(1, description="stacked LSTM cells")
+
+    @field_validator("sharing", mode="before")
+    @classmethod
+    def _one_name_for_one_wiring(cls, value: Any) -> Any:
+        """A unit for each single block is ``none``: the same network must have the same run id."""
+        return "none" if value == 1 and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _only_declared_options(self) -> Self:
@@ -82,7 +92,7 @@ class AttentionConfig(_Config):
             if name != "unit" and name not in declared:
                 reads = f"reads only {', '.join(declared)}" if declared else "reads no option"
                 raise ConfigError(f"AttentionConfig.{name}: got {value!r}, but unit {self.unit!r} {reads}")
-        if self.unit != NO_UNIT and "reduction" in declared and self.unit != "lstm" and self.reduction is None:
+        if self.reduction is None and self.unit != NO_UNIT and not unit_class(self.unit).reduction_optional:
             raise ConfigError(
                 f"AttentionConfig.reduction: got None, but unit {self.unit!r} needs a number of at least 1"
             )
@@ -105,7 +115,12 @@ class ModelConfig(_Config):
 
     @model_validator(mode="after")
     def _depth_fits_the_block(self) -> Self:
-        blocks_per_stage(self.depth, self.block)
+        blocks, sharing = blocks_per_stage(self.depth, self.block), self.attention.sharing
+        if isinstance(sharing, int) and sharing >= blocks:
+            raise ConfigError(
+                f"AttentionConfig.sharing: got {sharing}, but a stage of ResNet-{self.depth} has {blocks} blocks; "
+                "one unit for all of them is 'stage'"
+            )
         return self
 
 
@@ -131,6 +146,8 @@ class DataConfig(_Config):
         if isinstance(values, dict) and values.get("source") == "parquet" and not values.get("fingerprint"):
             if not values.get("path"):
                 raise ConfigError("DataConfig.path: source 'parquet' needs the folder of the data set")
+            if not isinstance(values["path"], str | Path):
+                raise ConfigError(f"DataConfig.path: got {values['path']!r}, expected the folder of the data set")
             return {**values, "path": str(values["path"]), "fingerprint": folder_fingerprint(in_home(values["path"]))}
         return values
 
@@ -233,6 +250,10 @@ class RunConfig(_Config):
             values["data"]["fingerprint"] = None
         return RunConfig(**values)
 
+    def without_paths(self) -> "RunConfig":
+        """The same run without the folder of its data, which names a machine; the fingerprint says which data."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"path": None})})
+
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
@@ -252,7 +273,12 @@ class RunConfig(_Config):
             raise ConfigError(f"this is no YAML or JSON: {error}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"expected a mapping with model, data, train and seed, got {type(values).__name__}")
-        return cls(**{str(key): value for key, value in values.items()})
+        return cls(**_with_text_keys(values))
+
+
+def _with_text_keys(values: dict[Any, Any]) -> dict[str, Any]:
+    """YAML allows any key; one that is no text is refused as an unknown field like any other."""
+    return {str(key): _with_text_keys(value) if isinstance(value, dict) else value for key, value in values.items()}
 
 
 def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:

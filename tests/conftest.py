@@ -5,7 +5,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from dianet_lab.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from dianet_lab.attention.lstm import MEMORIES
+from dianet_lab.attention.registry import UNITS
+from dianet_lab.config import AttentionConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.studies.store import RunStore
 
 plt.switch_backend("Agg")
@@ -23,9 +25,32 @@ def lab_home(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def same_numbers_every_time():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def close_figures():
     yield
     plt.close("all")
+
+
+def every_attention() -> list:
+    """Every unit of the registry, with ways of sharing and every memory that it declares."""
+    cases = []
+    for unit, kind in sorted(UNITS.items()):
+        for sharing in ("stage", "none", 2):
+            for memory in MEMORIES if "memory" in kind.options else (None,):
+                extra = {"memory": memory} if memory else {}
+                config = AttentionConfig(unit=unit, sharing=sharing, **extra)
+                cases.append(pytest.param(config, id=f"{unit}-{sharing}-{memory}"))
+    return cases
+
+
+@pytest.fixture(params=every_attention())
+def attention(request) -> AttentionConfig:
+    """A new unit is tested wherever this is used; it needs a network with three blocks a stage."""
+    return request.param
 
 
 @pytest.fixture

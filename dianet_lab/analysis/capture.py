@@ -51,7 +51,8 @@ class Trace:
         blocks = [block for number, block in self.positions if number == stage]
         if not blocks or quantity not in self._seen[stage, blocks[0]]:
             has = sorted(self._seen[self.positions[0]])
-            raise LabError(f"no {quantity!r} of stage {stage}: this trace has {', '.join(has)} of stages 0 to 2")
+            last = self.positions[-1][0]
+            raise LabError(f"no {quantity!r} of stage {stage}: this trace has {', '.join(has)} of stages 0 to {last}")
         values = torch.stack([torch.cat(self._seen[stage, block][quantity]) for block in blocks], dim=1)
         return xr.DataArray(
             values.numpy(),

@@ -9,10 +9,15 @@ import xarray as xr
 
 from dianet_lab.analysis.capture import capture_images
 from dianet_lab.backbones.residual import ResidualNet
+from dianet_lab.config import RunConfig
 from dianet_lab.data.images import ImageData
+from dianet_lab.data.sources import load_data
 from dianet_lab.models import build_model
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
+
+SHOWN = 1000
+"""Test images that gates are looked at with: enough for any quantile, and a gigabyte less than all of CIFAR's."""
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
@@ -64,34 +69,50 @@ def mean_off_diagonal(matrix: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def networks(
-    study: Study, store: RunStore, arms: Sequence[str], data: ImageData
-) -> Iterator[tuple[dict[str, Any], ResidualNet]]:
-    """The networks of a study's finished runs, each untrained and trained: ``({"arm", "when", "seed"}, model)``.
+def shown_images(config: RunConfig) -> ImageData:
+    """The images that a network's gates are looked at with: of its test images at most :data:`SHOWN`.
 
-    ``when`` is ``start`` (the same seed's initial values) or ``end``.
+    A stratified subset that is the same for all seeds; normalised by the training images of the run's own seed.
+    """
+    limit = min(SHOWN, config.data.test_limit or SHOWN)
+    test = load_data(config.data, config.seed).test
+    return (
+        test
+        if len(test) <= limit
+        else load_data(config.data.model_copy(update={"test_limit": limit}), config.seed).test
+    )
+
+
+def networks(
+    study: Study, store: RunStore, arms: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], ResidualNet, ImageData]]:
+    """The networks of a study's finished runs, each untrained and trained, with the images to show to it.
+
+    Yields ``({"arm", "seed", "when"}, model, images)``; ``when`` is ``start`` (the same seed's initial values) or
+    ``end``.
     """
     for arm in arms:
         for seed in study.seeds:
             config = study.config(arm, seed)
             if config.run_id not in store or store.manifest(config.run_id)["status"] != "finished":
                 continue
-            which = {"arm": arm, "seed": seed}
-            yield which | {"when": "start"}, build_model(config.model, data.in_channels, data.num_classes, seed)
-            yield which | {"when": "end"}, store.load_model(config.run_id)
+            which, images = {"arm": arm, "seed": seed}, shown_images(config)
+            start = build_model(config.model, images.in_channels, images.num_classes, seed)
+            yield which | {"when": "start"}, start, images
+            yield which | {"when": "end"}, store.load_model(config.run_id), images
 
 
-def gate_ranges(study: Study, store: RunStore, arms: Sequence[str], data: ImageData) -> pd.DataFrame:
+def gate_ranges(study: Study, store: RunStore, arms: Sequence[str]) -> pd.DataFrame:
     """Quantiles of all gate values at the start and the end of training: ``arm, when, seed, mean, q05, ..., q95``."""
     rows = []
-    for which, model in networks(study, store, arms, data):
-        values = np.concatenate([gates.values.ravel() for gates in capture_images(model, data)])
+    for which, model, images in networks(study, store, arms):
+        values = np.concatenate([gates.values.ravel() for gates in capture_images(model, images)])
         ends = np.quantile(values, list(QUANTILES.values()))
         rows.append(which | {"mean": float(values.mean())} | dict(zip(QUANTILES, map(float, ends), strict=True)))
     return pd.DataFrame(rows)
 
 
-def gate_measures(study: Study, store: RunStore, arms: Sequence[str], data: ImageData) -> pd.DataFrame:
+def gate_measures(study: Study, store: RunStore, arms: Sequence[str]) -> pd.DataFrame:
     """What the gates of each stage are like, one row a network and stage: ``arm, when, seed, stage`` and
 
     ``mean`` (over everything), ``spread`` (standard deviation over images, mean over channels and blocks),
@@ -99,8 +120,8 @@ def gate_measures(study: Study, store: RunStore, arms: Sequence[str], data: Imag
     over images taken out).
     """
     rows = []
-    for which, model in networks(study, store, arms, data):
-        stages = capture_images(model, data)
+    for which, model, images in networks(study, store, arms):
+        stages = capture_images(model, images)
         spread = image_spread(stages).groupby("stage")["spread"].mean()
         for stage, gates in enumerate(stages):
             values = {"mean": float(gates.mean()), "spread": float(spread[stage])}

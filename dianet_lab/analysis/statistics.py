@@ -19,6 +19,9 @@ from dianet_lab.studies.study import Contrast
 POWER = 0.8
 FEWEST = 3
 
+SPREADLESS = 1e-6
+"""A spread below this is rounding: accuracies are counts of images, and one image in a million is none."""
+
 
 def paired_difference(frame: pd.DataFrame, weights: Mapping[str, float], value: str = "test_accuracy") -> pd.Series:
     """The weighted sum of arms for each seed in which all of them finished, indexed by seed."""
@@ -53,31 +56,26 @@ def effects(frame: pd.DataFrame, contrasts: Sequence[Contrast], value: str = "te
 def summarise(frame: pd.DataFrame, baseline: str | None = None, value: str = "test_accuracy") -> pd.DataFrame:
     """One row an arm, in the order of the frame.
 
-    Columns: ``arm, n, diverged, failed, mean, sd, low, high`` (95 % t interval over the finished seeds), the paired
-    ``difference`` to the baseline with its interval, ``p, p_holm, verdict, seeds_needed`` and ``parameters``.
-    Seeds that diverged or failed are counted, not dropped silently; they are missing from the means.
+    Columns: ``arm, is_baseline, n, diverged, failed, mean, sd, low, high`` (95 % t interval over the finished seeds),
+    ``parameters``, and the paired ``difference`` to the baseline with its interval ``difference_low``,
+    ``difference_high``. Seeds that diverged or failed are counted; they are missing from the means. A verdict is for
+    the contrasts that were named before the run: :func:`effects`.
     """
-    arms = list(dict.fromkeys(frame["arm"]))
     baseline = baseline or frame.loc[frame["is_baseline"], "arm"].iloc[0]
-    others = [arm for arm in arms if arm != baseline]
-    against = effects(frame, [Contrast(arm, {arm: 1, baseline: -1}) for arm in others], value) if others else None
     rows = []
-    for arm in arms:
+    for arm in dict.fromkeys(frame["arm"]):
         runs = frame[frame["arm"] == arm]
         values = runs.loc[runs["status"] == "finished", value]
         mean, low, high = t_interval(values)
         counts = {status: int((runs["status"] == status).sum()) for status in ("diverged", "failed")}
+        same = arm == baseline
+        ends = (math.nan,) * 3 if same else t_interval(paired_difference(frame, {arm: 1, baseline: -1}, value))
         rows.append(
-            {"arm": arm, "n": len(values), **counts, "mean": mean, "sd": values.std(ddof=1), "low": low, "high": high}
-            | {"parameters": runs["parameters"].max()}
+            {"arm": arm, "is_baseline": same, "n": len(values), **counts, "mean": mean, "sd": values.std(ddof=1)}
+            | {"low": low, "high": high, "parameters": runs["parameters"].max()}
+            | dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True))
         )
-    table = pd.DataFrame(rows).set_index("arm", drop=False)
-    names = {"estimate": "difference", "low": "difference_low", "high": "difference_high"}
-    names |= {name: name for name in ("p", "p_holm", "verdict", "seeds_needed")}
-    for column, name in names.items():
-        table[name] = against.set_index("contrast")[column].reindex(arms) if others else math.nan
-    table["verdict"] = table["verdict"].astype(object).where(table["arm"] != baseline, "baseline")
-    return table.reset_index(drop=True)
+    return pd.DataFrame(rows)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -101,8 +99,8 @@ def verdict(low: float, high: float, p_holm: float, n: int) -> str:
 
 
 def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
-    """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or 0."""
-    if not sd > 0:
+    """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or none."""
+    if not sd > SPREADLESS:
         return math.nan
     alpha, effect = (1 - LEVEL) / family, delta / sd
 
@@ -117,6 +115,6 @@ def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
 
 def _p_value(differences: pd.Series) -> float:
     """Two-sided paired t test against 0; NaN for fewer than two seeds, or where ties leave no spread to test with."""
-    if len(differences) < 2 or np.ptp(differences) < 1e-12:
+    if len(differences) < 2 or np.ptp(differences) < SPREADLESS:
         return math.nan
     return float(stats.ttest_1samp(differences, 0.0).pvalue)

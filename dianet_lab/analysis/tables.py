@@ -39,7 +39,6 @@ def arm_table(frame: pd.DataFrame) -> pd.DataFrame:
     table["best epoch"] = 100 * finished["best_test_accuracy"].mean()
     table["difference"] = 100 * summary["difference"]
     table["± points"] = 100 * (summary["difference_high"] - summary["difference"])
-    table["verdict"] = summary["verdict"]
     return table.reset_index()
 
 

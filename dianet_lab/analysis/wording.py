@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from dianet_lab.data.images import ImageData
-from dianet_lab.profiles import get_profile
 from dianet_lab.studies.study import Study
 
 MINUS = "\N{MINUS SIGN}"
@@ -28,11 +27,11 @@ def badge(study: Study, train: ImageData) -> str:
     return f"{height}x{width} {train.name}, {len(train):,} images, {plural(len(study.seeds), 'seed')}"
 
 
-def scale_sentence(study: Study, train: ImageData, profile: str) -> str:
+def scale_sentence(study: Study, train: ImageData) -> str:
     """Where a result was seen, and that it says nothing about elsewhere."""
     model, epochs = study.base.model, study.base.train.epochs
     network = f"ResNet-{model.depth} of {model.block} blocks, width {model.width}"
-    says = "is a demonstration and says" if get_profile(profile).demonstration else "says"
+    says = "is a demonstration and says" if study.demonstration else "says"
     setting = f"{network}, {plural(epochs, 'epoch')}, accuracy of the last epoch"
     return f"Seen on {badge(study, train)} ({setting}), this {says} nothing about other images, networks or recipes."
 
@@ -67,7 +66,8 @@ def _estimate(effect: pd.Series, accuracy: bool, decided: int) -> str:
     words = {} if accuracy else {"better": "higher", "worse": "lower"}
     notes = [words.get(effect["verdict"], effect["verdict"])] if decided else []
     if effect["low"] > 0 or effect["high"] < 0:  # then Holm's correction is what decides
-        notes.append(f"p = {effect['p_holm']:.2g} after Holm")
+        known = math.isfinite(effect["p_holm"])
+        notes.append(f"p = {effect['p_holm']:.2g} after Holm" if known else "ties, no spread to test with")
     return f"{text} ({', '.join(notes)})" if notes else text
 
 

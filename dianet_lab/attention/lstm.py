@@ -84,6 +84,7 @@ class DIALSTM(ChannelUnit):
     """
 
     options: ClassVar[tuple[str, ...]] = ("sharing", "memory", "reduction", "activation", "cells")
+    reduction_optional: ClassVar[bool] = True
 
     def __init__(
         self,

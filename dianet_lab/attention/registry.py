@@ -14,11 +14,6 @@ UNITS: dict[str, type[ChannelUnit]] = {
 }
 
 
-def list_units() -> list[str]:
-    """The names of the units, without ``none``."""
-    return sorted(UNITS)
-
-
 def unit_class(name: str) -> type[ChannelUnit]:
     """The class behind a name.
 

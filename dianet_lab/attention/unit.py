@@ -14,6 +14,8 @@ class ChannelUnit(nn.Module):
     """
 
     options: ClassVar[tuple[str, ...]] = ("sharing",)
+    reduction_optional: ClassVar[bool] = False
+    """Whether ``reduction=None``, no bottleneck, is allowed."""
 
     def squeeze(self, branch: Tensor) -> Tensor:
         """Global average pool: ``[batch, channel, height, width] -> [batch, channel]``."""

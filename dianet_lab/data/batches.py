@@ -84,18 +84,6 @@ class TrainingStream:
             yield normalise(images, self.mean, self.std), self.labels[order[batch]]
 
 
-def training_batches(
-    data: ImageData,
-    batch_size: int,
-    seed: int,
-    epoch: int,
-    augment: bool = True,
-    device: torch.device | str = "cpu",
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch of a :class:`TrainingStream`; for several epochs keep the stream, which pads the images once."""
-    return TrainingStream(data, batch_size, augment, device).epoch(seed, epoch)
-
-
 def evaluation_batches(
     data: ImageData, batch_size: int, device: torch.device | str = "cpu"
 ) -> Iterator[tuple[Tensor, Tensor]]:

@@ -4,13 +4,6 @@ import hashlib
 from pathlib import Path
 
 from dianet_lab.errors import DataError
-from dianet_lab.paths import in_home
-
-
-def data_folder(path: str | Path) -> Path:
-    """A data set's folder as the user gave it: absolute, or relative to the lab's folder."""
-    path = Path(path).expanduser()
-    return path if path.is_absolute() else in_home(path)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -36,7 +29,7 @@ def folder_fingerprint(folder: Path) -> str:
         DataError: no such folder, no ``.parquet`` file in it, or one that can't be read.
     """
     digest = hashlib.sha256()
-    for file in parquet_files(data_folder(folder)):
+    for file in parquet_files(folder):
         try:
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").digest()

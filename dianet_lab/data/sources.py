@@ -10,7 +10,6 @@ from dianet_lab.config import DataConfig
 from dianet_lab.data.cifar import read_cifar
 from dianet_lab.data.digits import read_digits
 from dianet_lab.data.draw import check_sizes, stratified_order
-from dianet_lab.data.fingerprint import data_folder
 from dianet_lab.data.images import ImageData, Source, SourcePart, Splits, channel_statistics
 from dianet_lab.data.parquet import read_parquet
 from dianet_lab.errors import DataError
@@ -43,7 +42,7 @@ def _folder(config: DataConfig) -> Path | None:
     if config.source == "parquet":
         if not config.path:
             raise DataError("DataConfig.path: source 'parquet' needs the folder of the data set, but the path is empty")
-        return data_folder(config.path)
+        return in_home(config.path)
     return in_home("data")
 
 

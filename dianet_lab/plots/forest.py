@@ -22,15 +22,15 @@ def plot_differences(
     """Each arm's paired difference to the baseline with its 95 % t interval, in percentage points.
 
     Args:
-        summary: one row an arm, with arm, difference, difference_low, difference_high (0 to 1) and verdict; the
-            baseline's row (verdict ``baseline``) only gives the axis its name.
+        summary: one row an arm, with arm, is_baseline, difference, difference_low and difference_high (0 to 1); the
+            baseline's row only gives the axis its name.
         ax: where to draw; a new figure otherwise.
         arms: the rows from top to bottom; the order of the summary otherwise.
         delta: the smallest difference that matters (0 to 1); drawn as a band around zero.
     """
-    require(summary, ["arm", "difference", "difference_low", "difference_high", "verdict"])
-    baseline = summary.loc[summary["verdict"] == "baseline", "arm"]
-    rows = summary[summary["verdict"] != "baseline"]
+    require(summary, ["arm", "is_baseline", "difference", "difference_low", "difference_high"])
+    is_baseline = summary["is_baseline"].astype(bool)
+    baseline, rows = summary.loc[is_baseline, "arm"], summary[~is_baseline]
     if arms is not None:
         rows = rows.set_index("arm", drop=False).loc[[arm for arm in arms if arm not in set(baseline)]]
     # The summary's own low and high are those of the mean, not of the difference.
@@ -59,7 +59,10 @@ def plot_effects(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _forest(rows: pd.DataFrame, ax: Axes | None, colors: list[str]) -> Axes:
-    """Rows of name, estimate, low, high, delta and verdict; the marker is filled where the verdict is decided."""
+    """Rows of name, estimate, low, high and delta, and beside each its verdict, or its numbers where it has none.
+
+    A marker is hollow where the verdict is open.
+    """
     ax = own_axes(ax, 8.5, 1.5 + 0.42 * len(rows))
     for row, ((_, item), color) in enumerate(zip(rows.iterrows(), colors, strict=True)):
         half = 100 * item["delta"] if pd.notna(item["delta"]) else 0
@@ -68,7 +71,7 @@ def _forest(rows: pd.DataFrame, ax: Axes | None, colors: list[str]) -> Axes:
         ax.plot(
             [100 * item["low"], 100 * item["high"]], [row, row], color=color, linewidth=2.2, zorder=3, gid="interval"
         )
-        fill = color if item["verdict"] in DECIDED else "white"
+        fill = color if item.get("verdict", "none") in (*DECIDED, "none") else "white"
         ax.plot(
             [100 * item["estimate"]],
             [row],
@@ -83,10 +86,10 @@ def _forest(rows: pd.DataFrame, ax: Axes | None, colors: list[str]) -> Axes:
         ax.text(
             1.015,
             row,
-            _verdict(item),
+            _verdict(item) if "verdict" in item else _in_points(item),
             transform=ax.get_yaxis_transform(),
             va="center",
-            fontweight="bold" if item["verdict"] in DECIDED else "normal",
+            fontweight="bold" if item.get("verdict") in DECIDED else "normal",
         )
     ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
     ax.set_yticks(range(len(rows)), rows["name"])
@@ -94,7 +97,7 @@ def _forest(rows: pd.DataFrame, ax: Axes | None, colors: list[str]) -> Axes:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.06)
-    _legend(ax, banded=bool(rows["delta"].notna().any()))
+    _legend(ax, banded=bool(rows["delta"].notna().any()), verdicts="verdict" in rows)
     return ax
 
 
@@ -105,12 +108,18 @@ def _verdict(item: pd.Series) -> str:
     return f"undecided ({int(seeds)} seeds needed)" if more else str(item["verdict"])
 
 
-def _legend(ax: Axes, banded: bool) -> None:
+def _in_points(item: pd.Series) -> str:
+    """``+0.5 [−0.3, +1.3]``"""
+    numbers = (f"{100 * item[name]:+.1f}" for name in ("estimate", "low", "high"))
+    estimate, low, high = (number.replace("-", "\N{MINUS SIGN}") for number in numbers)
+    return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
+
+
+def _legend(ax: Axes, banded: bool, verdicts: bool) -> None:
     look = {"color": INK, "marker": "o", "markersize": 7, "markeredgewidth": 1.6, "linewidth": 2}
-    handles = [
-        Line2D([], [], **look, label="decided, 95 % t interval"),
-        Line2D([], [], **look, markerfacecolor="white", label="undecided"),
-    ]
+    handles = [Line2D([], [], **look, label="decided, 95 % t interval" if verdicts else "mean, 95 % t interval")]
+    if verdicts:
+        handles.append(Line2D([], [], **look, markerfacecolor="white", label="undecided"))
     if banded:
         handles.append(Patch(facecolor=BAND, edgecolor=FAINT, label="too small to matter"))
     ax.legend(

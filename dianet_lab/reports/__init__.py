@@ -6,7 +6,6 @@ from typing import Any
 _MODULES = {
     "Report": "recorder",
     "ReportOutcome": "batch",
-    "check_parameters": "parameters",
     "export_html": "html",
     "run_reports": "batch",
     "write_index": "index",

@@ -95,6 +95,8 @@ def resolve(names: list[str] | None) -> list[Path]:
         ConfigError: a name that no notebook has.
     """
     folder = paths.home() / "notebooks"
+    if not folder.is_dir():  # DIANET_LAB_HOME may be a folder for results only
+        folder = Path(__file__).parents[2] / "notebooks"
     found = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if SLUG.fullmatch(path.stem)}
     if not found:
         raise ConfigError(f"no notebooks in {folder}")

@@ -59,18 +59,14 @@ class _Card:
         return sorted(self.record.figures, key=lambda figure: figure.name != self.record.key_figure)
 
 
-def write_index(profile: str, scale: str | None = None) -> Path:
+def write_index(profile: str) -> Path:
     """Write ``results/<profile>/index.html`` and ``README.md``, a card for each notebook.
-
-    Args:
-        scale: a sentence on what the profile is; by default the profile's own note.
 
     Returns:
         The path of ``index.html``.
     """
     folder = profile_folder(profile)
-    if scale is None:
-        scale = f"Scale {profile}: {PROFILES[profile].note}." if profile in PROFILES else ""
+    scale = f"Scale {profile}: {PROFILES[profile].note}." if profile in PROFILES else ""
     cards = [card for path in report_folders(profile) if (card := _card(profile, path.name))]
     for template, name in (("index.html.j2", "index.html"), ("readme.md.j2", "README.md")):
         text = templates.get_template(template).render(profile=profile, scale=scale, cards=cards)

@@ -117,15 +117,6 @@ def _declared_type(statement: ast.Assign | ast.AnnAssign, notebook: str) -> tupl
     return Any, "Any"
 
 
-def check_parameters(notebook: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for one notebook as pure Python, of the types it declares.
-
-    Raises:
-        ConfigError: a name it does not have, a value that does not fit.
-    """
-    return check_batch([notebook], values)[notebook]
-
-
 def check_batch(notebooks: list[Path], values: Mapping[str, Any]) -> dict[Path, dict[str, Any]]:
     """For each notebook the values that it has; a name is wrong only where no notebook has it.
 

@@ -4,7 +4,7 @@ Both are read back as data that anyone may have written: names are slugs, so tha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -42,6 +42,7 @@ class ReportRecord(_Record):
     title: str
     question: str
     badge: str
+    demonstration: bool | None = None
     in_short: list[str]
     what_we_see: list[str]
     key_figure: Slug | None
@@ -79,9 +80,13 @@ def slug(kind: str, name: str) -> str:
     return name
 
 
-def is_demonstration(profile: str) -> bool:
-    """Whether a scale is too small to conclude from; a scale that the lab does not know makes no claim of its own."""
-    return profile in PROFILES and PROFILES[profile].demonstration
+def is_demonstration(profile: str, records: Iterable[ReportRecord | None] = ()) -> bool:
+    """Whether any of the reports says that it is too small to conclude from, or their scale where none says anything.
+
+    A scale that the lab does not know makes no claim of its own.
+    """
+    said = [record.demonstration for record in records if record and record.demonstration is not None]
+    return any(said) if said else profile in PROFILES and PROFILES[profile].demonstration
 
 
 def profile_folder(profile: str) -> Path:

@@ -13,6 +13,7 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 
 from dianet_lab import paths, provenance
+from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.reports.record import TOKEN_VARIABLE, Artifact, ReportRecord, report_folder, slug
 from dianet_lab.reports.text import escape_markdown
@@ -29,13 +30,20 @@ class Report:
 
     ``report.json`` is removed at the start and written last, so it says that the notebook ran to its end.
 
+    Args:
+        badge: the scale in one phrase.
+        demonstration: whether the page says in large letters that it is no evidence; as the profile says if not given.
+
     Raises:
         ConfigError: a name that is no slug.
     """
 
-    def __init__(self, name: str, *, profile: str, title: str, question: str, badge: str):
+    def __init__(
+        self, name: str, *, profile: str, title: str, question: str, badge: str, demonstration: bool | None = None
+    ):
         self.folder = report_folder(profile, name)
         self._head = {"notebook": name, "profile": profile, "title": title, "question": question, "badge": badge}
+        self._head["demonstration"] = demonstration
         self._figures: dict[str, Artifact] = {}
         self._tables: dict[str, Artifact] = {}
         self._key: str | None = None
@@ -160,7 +168,7 @@ def _formatter(spec: str) -> Any:
 
 
 def _provenance(rows: dict[str, Any], started: str, seconds: float) -> dict[str, Any]:
-    texts = {name: value.to_yaml() if hasattr(value, "to_yaml") else plain(value, name) for name, value in rows.items()}
+    texts = {name: _text(value, name) for name, value in rows.items()}
     return {
         **texts,
         "versions": provenance.versions(),
@@ -169,6 +177,10 @@ def _provenance(rows: dict[str, Any], started: str, seconds: float) -> dict[str,
         "started": started,
         "seconds": seconds,
     }
+
+
+def _text(value: Any, name: str) -> Any:
+    return value.without_paths().to_yaml() if isinstance(value, RunConfig) else plain(value, name)
 
 
 def _provenance_table(origin: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The lab's studies by name. An arm has one name everywhere, so that its runs are shared and its colour is fixed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dianet_lab.config import RunConfig, TrainConfig
@@ -66,16 +67,21 @@ def _reduction(base: RunConfig, seeds: range, threads: int) -> Study:
 
 
 def _vectors(base: RunConfig, seeds: range, threads: int) -> Study:
-    """Networks worth looking into: on digits, trained on all the images there are, since 100 hardly move a gate.
+    """Networks worth looking into."""
+    return _study("vectors", base, ["DIA", "per block, carried", "SE per block"], seeds, threads, "DIA", [])
+
+
+def _for_looking_into(scale: Profile, source: str) -> Profile:
+    """The scale of ``vectors``: three seeds; on digits, all the images there are, since 100 hardly move a gate.
 
     These are six times the images, so a third of the epochs are twice the updates.
     """
-    if base.data.source == "digits":
-        epochs = max(2, round(base.train.epochs / 3))
-        train = base.train.with_epochs(epochs).model_copy(update={"eval_every": epochs})
+    base = scale.base
+    if source == "digits":
+        train = base.train.with_epochs(max(2, round(base.train.epochs / 3)))
+        train = train.model_copy(update={"eval_every": train.epochs})
         base = base.override({"data.train_size": None, **_dotted("train", train)})
-    arms = ["DIA", "per block, carried", "SE per block"]
-    return _study("vectors", base, arms, seeds[:3], threads, "DIA", [])
+    return replace(scale, base=base, seeds=min(3, scale.seeds))
 
 
 STUDIES: dict[str, Callable[[RunConfig, range, int], Study]] = {
@@ -115,11 +121,22 @@ def get_study(
     if name not in STUDIES:
         raise unknown_name("study", name, STUDIES)
     scale = get_profile(profile)
+    if name == "vectors":
+        scale = _for_looking_into(scale, data or scale.base.data.source)
     base = customised(scale, epochs=epochs, data=data, train_size=train_size)
     count = scale.seeds if seeds is None else seeds
     if count < 1:
         raise ConfigError(f"seeds: got {count}, expected at least 1")
-    return STUDIES[name](base, range(count), scale.threads)
+    study = STUDIES[name](base, range(count), scale.threads)
+    return replace(study, demonstration=scale.demonstration or _smaller(study, scale))
+
+
+def _smaller(study: Study, scale: Profile) -> bool:
+    """Whether a study has less of anything than its scale: then it is a demonstration, whatever it is called."""
+    asked, usual = study.base, scale.base
+    every = float("inf")
+    fewer_images = (asked.data.train_size or every) < (usual.data.train_size or every)
+    return len(study.seeds) < scale.seeds or asked.train.epochs < usual.train.epochs or fewer_images
 
 
 def customised(

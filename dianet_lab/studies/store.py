@@ -52,12 +52,11 @@ class RunStore:
         folder = self.folder(run_id)
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
-            sizes = {name: (folder / name).stat().st_size for name in manifest["files"]}
-        except (OSError, ValueError, KeyError, TypeError):
+            files = manifest["files"].items()
+            whole = all((folder / name).stat().st_size == listed["bytes"] for name, listed in files)
+            return whole and manifest["format"] == FORMAT
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        return manifest["format"] == FORMAT and all(
-            size == manifest["files"][name]["bytes"] for name, size in sizes.items()
-        )
 
     def __iter__(self) -> Iterator[str]:
         """The ids of the finished runs, sorted."""

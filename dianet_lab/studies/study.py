@@ -20,6 +20,8 @@ class Contrast:
     def __post_init__(self):
         if abs(sum(self.weights.values())) > 1e-9:
             raise ConfigError(f"contrast {self.name!r}: its weights must sum to 0, got {dict(self.weights)}")
+        if not self.delta > 0:
+            raise ConfigError(f"contrast {self.name!r}: delta must be above 0, got {self.delta}")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Study:
         baseline: the arm that the others are compared with; the first one if not given.
         contrasts: the comparisons named before the run; each arm against the baseline if not given.
         threads: CPU threads of one run.
+        demonstration: whether the scale is too small for evidence; a report then says so in large letters.
 
     Raises:
         ConfigError: no arm, a change that does not fit, two arms that are the same, a contrast over an unknown arm.
@@ -48,6 +51,7 @@ class Study:
     baseline: str = ""
     contrasts: Sequence[Contrast] = ()
     threads: int = 1
+    demonstration: bool = False
 
     def __post_init__(self):
         arms = self._grid() | dict(self.arms)

@@ -51,6 +51,12 @@ class TestTrain:
     def test_a_study_prints_its_summary(self, lab):
         code, out, _ = lab("train", "activation", "--profile", "smoke", "--epochs", "1", "--seeds", "1")
         assert code == 0 and "plain, gain 0.25" in out and "undecided" in out and len(list(RunStore())) == 5
+        assert "nan" not in out and "DEMONSTRATION" in out
+
+    def test_a_study_whose_runs_fail_ends_with_an_error_code(self, lab, monkeypatch):
+        monkeypatch.setattr("dianet_lab.studies.execute.train", lambda *a, **k: 1 / 0)
+        code, out, _ = lab("train", "activation", "--profile", "smoke", "--seeds", "1")
+        assert code == 1 and "failed: ZeroDivisionError" in out and "nan" not in out
 
     def test_a_diverged_run_is_a_result(self, lab, tiny, tmp_path):
         wild = tiny.override({"train.lr": 1e12, "train.momentum": 0.0, "train.epochs": 6})
@@ -77,6 +83,12 @@ class TestErrors:
             (["train", "--set", "model.atention.unit=se"], ["unknown configuration field", "model.attention.unit"]),
             (["train", "--set", "seed"], ["--set: got 'seed', expected NAME=VALUE"]),
             (["train", "--device", "gpu"], ["device 'gpu' can't be used here"]),
+            (["train", "--device", "meta"], ["device 'meta' can't be used here"]),
+            (["train", "--set", "data.source=parquet", "--set", "data.path=5"], ["DataConfig.path: got 5"]),
+            (["train", "--set", "model.attention.sharing=3"], ["has 3 blocks", "'stage'"]),
+            (["train", "--set", "model.attention.sharing=true"], ["AttentionConfig.sharing: got True"]),
+            (["report", "01", "-p", "seeds"], ["--parameter: got 'seeds', expected NAME=VALUE"]),
+            (["report", "01", "-p", "seeds=many"], ["parameter seeds: got 'many', expected Optional[int]"]),
             (["train", "--seeds", "3"], ["--seeds and --workers belong to a study"]),
             (["train", "sharing", "--seeds", "0"], ["seeds: got 0"]),
             (["train", "sharing", "--set", "seed=1"], ["--set changes a single run"]),
@@ -95,6 +107,17 @@ class TestErrors:
         (tmp_path / "run.yaml").write_text("model: {depth: 21}")
         code, _, err = lab("train", str(tmp_path / "run.yaml"))
         assert code == 2 and "ModelConfig.depth: got 21" in err and "20 and 26" in err
+
+    def test_odd_keys_are_unknown_fields(self, lab, tmp_path):
+        (tmp_path / "run.yaml").write_text("model: {1: 2}")
+        code, _, err = lab("train", str(tmp_path / "run.yaml"))
+        assert code == 2 and "ModelConfig.1: unknown field" in err
+
+    def test_a_folder_that_can_not_be_written_is_explained(self, lab, tmp_path, monkeypatch):
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("DIANET_LAB_HOME", str(tmp_path / "file"))
+        code, _, err = lab("train", "--profile", "smoke")
+        assert code == 2 and "may you write there?" in err and "Traceback" not in err
 
     def test_a_binary_file_is_explained(self, lab, tmp_path):
         (tmp_path / "run.yaml").write_bytes(np.arange(256, dtype=np.uint8).tobytes())

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-from dianet_lab.analysis.gates import gate_measures, gate_ranges, per_network
+from dianet_lab.analysis.gates import gate_measures, gate_ranges, networks, per_network, shown_images
 from dianet_lab.analysis.statistics import effects
+from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.sources import load_data
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.study import Contrast, Study
@@ -23,13 +25,33 @@ def trained(study, store):
     return store
 
 
-@pytest.fixture
-def images(study):
-    return load_data(study.base.data, 0).test
+def test_a_network_sees_images_normalised_as_its_own_seed_does(study, trained):
+    """Its accuracy on them is the one that was stored; with another seed's mean and deviation it would not be."""
+    for which, model, images in networks(study, trained, list(ARMS)):
+        if which["when"] == "end":
+            (batch, labels), result = (
+                next(evaluation_batches(images, 50)),
+                trained.manifest(model_id(study, which))["result"],
+            )
+            with torch.no_grad():
+                assert (model(batch).argmax(1) == labels).float().mean().item() == pytest.approx(
+                    result["test_accuracy"]
+                )
+            torch.testing.assert_close(images.mean, load_data(study.base.data, which["seed"]).train.mean)
 
 
-def test_ranges_are_those_of_the_activation_before_and_after(study, trained, images):
-    ranges = gate_ranges(study, trained, list(ARMS), images).set_index(["arm", "when", "seed"]).sort_index()
+def model_id(study, which):
+    return study.config(which["arm"], which["seed"]).run_id
+
+
+def test_many_test_images_are_cut_to_a_stratified_thousand(tiny, monkeypatch):
+    monkeypatch.setattr("dianet_lab.analysis.gates.SHOWN", 30)
+    shown = shown_images(tiny)
+    assert len(shown) == 30 and torch.bincount(shown.labels).tolist() == [3] * 10
+
+
+def test_ranges_are_those_of_the_activation_before_and_after(study, trained):
+    ranges = gate_ranges(study, trained, list(ARMS)).set_index(["arm", "when", "seed"]).sort_index()
     assert len(ranges) == 12
     quantiles = ranges[["q05", "q25", "q50", "q75", "q95"]].to_numpy()
     assert (np.diff(quantiles) >= 0).all()
@@ -38,20 +60,20 @@ def test_ranges_are_those_of_the_activation_before_and_after(study, trained, ima
     assert not np.allclose(ranges.loc[("DIA", "start")], ranges.loc[("DIA", "end")])
 
 
-def test_runs_that_the_store_lacks_are_left_out(study, trained, images):
+def test_runs_that_the_store_lacks_are_left_out(study, trained):
     longer = Study("s", study.base, arms=ARMS, seeds=[0, 7])
-    assert set(gate_ranges(longer, trained, list(ARMS), images).seed) == {0}
+    assert set(gate_ranges(longer, trained, list(ARMS)).seed) == {0}
 
 
-def test_measures_have_a_row_a_network_and_stage(study, trained, images):
-    measures = gate_measures(study, trained, list(ARMS), images)
+def test_measures_have_a_row_a_network_and_stage(study, trained):
+    measures = gate_measures(study, trained, list(ARMS))
     assert len(measures) == 2 * 2 * 3 * 3 and measures.notna().all(axis=None)
     assert measures["class_share"].between(0, 1).all() and (measures["spread"] > 0).all()
     assert measures["correlation"].between(-1, 1).all()
 
 
-def test_networks_are_compared_by_the_statistics_of_a_study(study, trained, images):
-    networks = per_network(gate_measures(study, trained, list(ARMS), images))
+def test_networks_are_compared_by_the_statistics_of_a_study(study, trained):
+    networks = per_network(gate_measures(study, trained, list(ARMS)))
     assert set(networks.arm) == {"DIA", "DIA, untrained", "tanh", "tanh, untrained"}
     table = effects(networks, [Contrast("trained - untrained", {"DIA": 1, "DIA, untrained": -1})], value="spread")
     by_arm = networks.pivot(index="seed", columns="arm", values="spread")

@@ -186,9 +186,15 @@ def test_a_notebook_without_a_profile_is_refused(no_kernel):
 def test_by_default_all_slugs_run_in_order_and_a_folder_without_notebooks_says_so(no_kernel, tmp_path, monkeypatch):
     write(no_kernel, "Untitled")
     assert [path.stem for path in batch.resolve(None)] == ["01_sharing", "02_activation"]
+    (tmp_path / "notebooks").mkdir()
     monkeypatch.setenv("DIANET_LAB_HOME", str(tmp_path))
     with pytest.raises(ConfigError, match="no notebooks in"):
         batch.resolve(None)
+
+
+def test_a_home_for_results_only_has_the_notebooks_of_the_lab(no_kernel, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIANET_LAB_HOME", str(tmp_path))
+    assert "01_sharing" in [path.stem for path in batch.resolve(None)]
 
 
 def test_another_environments_python3_is_refused(lab_home, tmp_path, monkeypatch):

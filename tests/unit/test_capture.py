@@ -16,7 +16,6 @@ from dianet_lab.errors import LabError
 
 IMAGES = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 DIANET = AttentionConfig()
-ATTENTIONS = [DIANET, AttentionConfig(sharing="none"), AttentionConfig(unit="se"), AttentionConfig(cells=2)]
 
 
 def network(attention=DIANET):
@@ -27,7 +26,6 @@ def hooks(model):
     return sum(len(module._forward_hooks) for module in model.modules())
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS, ids=lambda a: f"{a.unit}-{a.sharing}-{a.cells}")
 class TestEveryPosition:
     def test_is_seen_once_and_equals_a_hand_rolled_forward(self, attention):
         model = network(attention)

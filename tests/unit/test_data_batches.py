@@ -14,7 +14,6 @@ from dianet_lab.data.batches import (
     evaluation_batches,
     normalise,
     steps_per_epoch,
-    training_batches,
 )
 from dianet_lab.data.images import ImageData, channel_statistics
 
@@ -79,7 +78,7 @@ def test_the_same_seed_and_epoch_give_the_same_batches_and_others_give_others():
     data = some_images(64)
 
     def epoch(seed: int, number: int) -> torch.Tensor:
-        return torch.cat([images for images, _ in training_batches(data, 32, seed, number)])
+        return torch.cat([images for images, _ in TrainingStream(data, 32).epoch(seed, number)])
 
     first = epoch(0, 0)
     assert torch.equal(first, epoch(0, 0))
@@ -93,13 +92,13 @@ def test_neither_the_global_generator_nor_an_earlier_epoch_matters():
     list(stream.epoch(0, 0))
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(99)
-    for (image, _), (fresh, _) in zip(stream.epoch(0, 1), training_batches(data, 16, 0, 1), strict=True):
+    for (image, _), (fresh, _) in zip(stream.epoch(0, 1), TrainingStream(data, 16).epoch(0, 1), strict=True):
         assert torch.equal(image, fresh)
 
 
 def test_the_batch_size_only_cuts_the_order():
     data = some_images(96)
-    small, large = (torch.cat([x for x, _ in training_batches(data, size, 4, 5)]) for size in (16, 48))
+    small, large = (torch.cat([x for x, _ in TrainingStream(data, size).epoch(4, 5)]) for size in (16, 48))
     assert torch.equal(small, large)
 
 
@@ -154,7 +153,7 @@ def test_the_stream_yields_that_many_batches(count, batch_size):
 def test_the_images_themselves_are_not_changed():
     data = some_images(16)
     before = data.images.clone()
-    list(training_batches(data, 8, 0, 0))
-    list(training_batches(data, 8, 0, 0, augment=False))
+    list(TrainingStream(data, 8).epoch(0, 0))
+    list(TrainingStream(data, 8, augment=False).epoch(0, 0))
     list(evaluation_batches(data, 8))
     assert torch.equal(data.images, before)

@@ -39,12 +39,12 @@ def frame() -> pd.DataFrame:
 @pytest.fixture
 def summary() -> pd.DataFrame:
     nan = np.nan
-    columns = ["arm", "n", "low", "high", "difference", "difference_low", "difference_high", "verdict", "seeds_needed"]
+    columns = ["arm", "n", "low", "high", "difference", "difference_low", "difference_high", "is_baseline"]
     return pd.DataFrame(
         [
-            ("plain", 4, 0.90, 0.94, nan, nan, nan, "baseline", nan),
-            ("SE per block", 4, 0.90, 0.95, 0.01, -0.01, 0.03, "undecided", 21.0),
-            ("DIA", 4, 0.93, 0.97, 0.03, 0.02, 0.04, "better", nan),
+            ("plain", 4, 0.90, 0.94, nan, nan, nan, True),
+            ("SE per block", 4, 0.90, 0.95, 0.01, -0.01, 0.03, False),
+            ("DIA", 4, 0.93, 0.97, 0.03, 0.02, 0.04, False),
         ],
         columns=columns,
     )
@@ -158,13 +158,19 @@ def test_differences_are_drawn_in_points_with_their_own_interval(summary):
     assert [(band.get_x(), band.get_width()) for band in bands] == [pytest.approx((-0.5, 1.0))] * 2
 
 
-def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(summary, effects):
+def test_differences_have_numbers_and_no_verdict_of_their_own(summary):
+    """A verdict is for the contrasts that were named before the run."""
     ax = plots.plot_differences(summary)
-    assert texts(ax) == ["undecided (21 seeds needed)", "better"]
-    assert [line.get_markerfacecolor() for line in by_gid(ax, "estimate")] == ["white", ARM_STYLES["DIA"].color]
-    assert not by_gid(ax, "delta")
+    assert texts(ax) == ["+1.0 [−1.0, +3.0]", "+3.0 [+2.0, +4.0]"]
+    assert not by_gid(ax, "delta") and "undecided" not in [text.get_text() for text in ax.get_legend().texts]
+
+
+def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(effects):
     # Nine seeds were run where eight were needed: there is nothing to ask for.
-    assert texts(plots.plot_effects(effects)) == ["undecided", "worse"]
+    ax = plots.plot_effects(effects)
+    assert texts(ax) == ["undecided", "worse"]
+    assert [line.get_markerfacecolor() == "white" for line in by_gid(ax, "estimate")] == [True, False]
+    assert texts(plots.plot_effects(effects.assign(n=4, seeds_needed=21.0)))[0] == "undecided (21 seeds needed)"
 
 
 def test_a_difference_of_one_seed_has_no_interval(summary):

@@ -121,7 +121,7 @@ def poisoned(lab_home):
         report = folder / "report.json" if status == "ok" else None
         failed = None if status == "ok" else POISON
         export_html(folder / f"{name}.ipynb", report, folder.parent / f"{name}.html", profile="smoke", failed=failed)
-    write_index("smoke", scale=POISON)
+    write_index("smoke")
     return report_folder("smoke", "01_ok").parent
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
 
 from dianet_lab.errors import ConfigError
-from dianet_lab.reports.parameters import check_batch, check_parameters, read_parameters
+from dianet_lab.reports.parameters import check_batch, read_parameters
 from dianet_lab.reports.values import plain
 
 CELL = """
@@ -68,7 +68,7 @@ def test_the_tagged_cell_declares_names_types_and_help(notebook):
     ],
 )
 def test_text_of_a_command_line_becomes_the_declared_type(notebook, name, text, value):
-    checked = check_parameters(notebook, {name: text})[name]
+    checked = check_batch([notebook], {name: text})[notebook][name]
     assert checked == value and type(checked) is type(value)
 
 
@@ -89,20 +89,20 @@ def test_text_of_a_command_line_becomes_the_declared_type(notebook, name, text, 
 )
 def test_a_wrong_value_names_parameter_value_and_type(notebook, name, wrong):
     with pytest.raises(ConfigError) as refusal:
-        check_parameters(notebook, {name: wrong})
+        check_batch([notebook], {name: wrong})
     assert f"parameter {name}: got {wrong!r}, expected" in str(refusal.value)
 
 
 def test_an_unknown_name_lists_what_there_is_and_the_closest(notebook):
     with pytest.raises(ConfigError, match=r"unknown parameter 'epoch' \(did you mean 'epochs'\?\)") as refusal:
-        check_parameters(notebook, {"epoch": 3})
+        check_batch([notebook], {"epoch": 3})
     assert "epochs: int | None  (epochs of a run; the profile's own if None)" in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", ["x=1;print('INJECTED')#", "epochs\nimport os", "__import__('os')", "", "epochs "])
 def test_a_name_is_code_in_papermill_so_only_declared_ones_pass(notebook, name):
     with pytest.raises(ConfigError, match="unknown parameter"):
-        check_parameters(notebook, {name: 1})
+        check_batch([notebook], {name: 1})
 
 
 def test_an_annotation_is_never_run_as_code(tmp_path):

@@ -19,6 +19,8 @@ from dianet_lab.analysis.statistics import (
 from dianet_lab.errors import ConfigError
 from dianet_lab.studies.study import Contrast
 
+AGAINST_PLAIN = [Contrast("DIA - plain", {"DIA": 1, "plain": -1})]
+
 
 def frame_of(accuracies, baseline="plain", lost=()):
     """``{arm: [accuracy of seed 0, 1, ...]}``; ``lost`` names (arm, seed, status)."""
@@ -106,14 +108,25 @@ class TestVerdict:
         random, alarms, studies = np.random.RandomState(0), 0, 150
         for _ in range(studies):
             arms = {f"arm{k}": random.normal(0.9, 0.01, 6) for k in range(8)}
-            table = summarise(frame_of(arms, baseline="arm0"))
-            alarms += table.verdict.isin(["better", "worse"]).any()
+            family = [Contrast(arm, {arm: 1, "arm0": -1}) for arm in list(arms)[1:]]
+            alarms += effects(frame_of(arms), family).verdict.isin(["better", "worse"]).any()
         assert alarms / studies < 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
 
-    @pytest.mark.parametrize("values", [[0.5, 0.5, 0.5], [0.6, 0.6, 0.6]])
-    def test_ties_without_spread_are_undecided(self, values):
-        table = summarise(frame_of({"plain": [0.5, 0.5, 0.5], "DIA": values}))
-        assert table.verdict[1] == "undecided" and np.isnan(table.seeds_needed[1])
+    @given(st.lists(st.integers(0, 900), min_size=3, max_size=6), st.integers(0, 100), st.sampled_from([100, 1000]))
+    def test_ties_without_spread_are_undecided(self, right, more, images):
+        """The same number of further images right on every seed is no evidence of a spread, let alone of p < 1e-6."""
+        right = np.minimum(right, images - more)
+        table = effects(frame_of({"plain": right / images, "DIA": (right + more) / images}), AGAINST_PLAIN)
+        assert table.verdict[0] == "undecided" and np.isnan(table.seeds_needed[0])
+
+    def test_a_sum_of_tied_arms_is_no_spread_either(self):
+        values = {"a": [0.87, 0.91, 0.93], "b": [0.87, 0.91, 0.93], "c": [0.87, 0.91, 0.93]}
+        table = effects(frame_of(values), [Contrast("trend", {"a": -0.2, "b": 0.1, "c": 0.1}, delta=0.0025)])
+        assert table.verdict[0] == "undecided" and np.isnan(table.seeds_needed[0])
+
+    def test_a_contrast_needs_a_difference_that_matters(self):
+        with pytest.raises(ConfigError, match="delta must be above 0"):
+            Contrast("d", {"a": 1, "b": -1}, delta=0)
 
 
 class TestSeedsNeeded:
@@ -136,7 +149,7 @@ class TestSummary:
     def test_has_a_row_an_arm_with_its_difference_to_the_baseline(self):
         frame = frame_of({"plain": [0.5, 0.6, 0.7], "DIA": [0.6, 0.7, 0.9]})
         table = summarise(frame).set_index("arm")
-        assert table.loc["plain", "verdict"] == "baseline" and np.isnan(table.loc["plain", "difference"])
+        assert table.loc["plain", "is_baseline"] and np.isnan(table.loc["plain", "difference"])
         assert table.loc["DIA", "difference"] == pytest.approx(0.4 / 3)
         assert table.loc["DIA", "sd"] == pytest.approx(np.std([0.6, 0.7, 0.9], ddof=1))
 
@@ -146,9 +159,10 @@ class TestSummary:
         assert (row.n, row.diverged, row.failed) == (1, 1, 1)
 
     def test_one_arm_alone_is_fine(self):
-        assert summarise(frame_of({"plain": [0.5, 0.6]})).verdict[0] == "baseline"
+        assert summarise(frame_of({"plain": [0.5, 0.6]})).is_baseline[0]
 
     def test_an_arm_that_wholly_diverged_is_undecided(self):
         lost = [("DIA", seed, "diverged") for seed in range(3)]
-        row = summarise(frame_of({"plain": [0.5] * 3, "DIA": [0.6] * 3}, lost=lost)).set_index("arm").loc["DIA"]
-        assert row.n == 0 and row.verdict == "undecided" and np.isnan(row["mean"])
+        frame = frame_of({"plain": [0.5] * 3, "DIA": [0.6] * 3}, lost=lost)
+        row = summarise(frame).set_index("arm").loc["DIA"]
+        assert row.n == 0 and np.isnan(row["mean"]) and effects(frame, AGAINST_PLAIN).verdict[0] == "undecided"

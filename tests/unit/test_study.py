@@ -113,3 +113,16 @@ class TestCatalogue:
 
 def test_base_of_quick_is_digits_and_needs_no_network():
     assert PROFILES["quick"].base.data.source == "digits" == RunConfig().data.source
+
+
+class TestVectors:
+    def test_on_digits_it_trains_on_all_images_with_three_seeds(self):
+        study = get_study("vectors", "quick")
+        assert study.base.data.train_size is None and study.base.train.epochs == 33 and list(study.seeds) == [0, 1, 2]
+
+    def test_what_the_user_asks_for_is_done(self):
+        study = get_study("vectors", "quick", epochs=30, train_size=50, seeds=6)
+        assert study.base.train.epochs == 30 and study.base.data.train_size == 50 and len(study.seeds) == 6
+
+    def test_other_images_keep_the_size_of_the_profile(self):
+        assert get_study("vectors", "quick", data="cifar10").base.data.train_size == 100

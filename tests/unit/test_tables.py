@@ -30,7 +30,7 @@ def test_arms_are_in_percent_and_losses_in_columns(frame):
     assert table.loc["plain", "test (%)"] == pytest.approx(91.5) and table.loc["DIA", "test (%)"] == pytest.approx(92)
     assert table.loc["DIA", "difference"] == pytest.approx(1.0) and np.isnan(table.loc["plain", "difference"])
     assert list(table["diverged"]) == [0, 1] and list(table["seeds"]) == [4, 3]
-    assert "diverged" not in tables.arm_table(frame[frame.seed < 3])
+    assert "verdict" not in table and "diverged" not in tables.arm_table(frame[frame.seed < 3])
     assert set(tables.ARM_FORMATS) <= {*table.columns}
 
 

@@ -44,6 +44,10 @@ class TestAnswer:
         text = wording.answer("Whether it helps", asked(0.02, seeds=1))
         assert text == "Whether it helps is undecided here: DIA - plain +2.0 points (too few seeds for an interval)."
 
+    def test_ties_are_no_evidence(self):
+        text = wording.answer("It", asked(0.0).assign(low=0.1, high=0.1, estimate=0.1, p_holm=np.nan))
+        assert "(ties, no spread to test with)" in text and "nan" not in text
+
     def test_no_finished_pair_is_unknown(self):
         text = wording.answer("Whether it helps", asked(0.0).assign(estimate=np.nan, n=0))
         assert "DIA - plain unknown" in text
@@ -93,8 +97,19 @@ class TestScale:
         study = get_study("sharing", "quick")
         assert wording.badge(study, load_data(study.base.data, 0).train) == "8x8 digits, 100 images, 6 seeds"
 
-    def test_a_demonstration_is_called_one(self):
-        for profile, called in (("quick", True), ("digits", False)):
-            study = get_study("sharing", profile)
-            text = wording.scale_sentence(study, load_data(study.base.data, 0).train, profile)
-            assert ("is a demonstration and says nothing about" in text) is called and "says nothing about" in text
+    @pytest.mark.parametrize(
+        ("profile", "options", "called"),
+        [
+            ("quick", {}, True),
+            ("digits", {}, False),
+            ("digits", {"seeds": 2}, True),
+            ("digits", {"epochs": 5}, True),
+            ("digits", {"train_size": 50}, True),
+            ("digits", {"seeds": 30, "epochs": 200}, False),
+        ],
+    )
+    def test_what_is_too_small_for_evidence_is_called_a_demonstration(self, profile, options, called):
+        study = get_study("sharing", profile, **options)
+        text = wording.scale_sentence(study, load_data(study.base.data, 0).train)
+        assert study.demonstration is called
+        assert ("is a demonstration and says nothing about" in text) is called and "says nothing about" in text
