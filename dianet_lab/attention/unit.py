@@ -19,7 +19,8 @@ class ChannelUnit(nn.Module):
 
     def squeeze(self, branch: Tensor) -> Tensor:
         """Global average pool: ``[batch, channel, height, width] -> [batch, channel]``."""
-        return branch.mean((2, 3))
+        # Not mean(): its gradient would be a tensor of the branch's size; that of a sum is a view of [batch, channel].
+        return branch.sum((2, 3)) / (branch.shape[2] * branch.shape[3])
 
     def excite(self, squeeze: Tensor, state: Any) -> tuple[Tensor, Any]:
         """``(squeeze [batch, channel], state) -> (gate [batch, channel, 1, 1], new state)``."""

@@ -10,6 +10,7 @@ from dianet_lab import AttentionConfig, ModelConfig, build_model
 from dianet_lab.attention.registry import UNITS
 from dianet_lab.models import count_parameters
 from dianet_lab.profiles import PROFILES
+from dianet_lab.studies.catalog import STUDIES, get_study
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -41,6 +42,12 @@ def test_the_unit_needs_only_its_line_in_the_registry(monkeypatch):
     model = build_model(config, in_channels=1)
     model(torch.rand(2, 1, 8, 8)).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_the_report_trains_as_many_networks_as_it_says():
+    studies = [get_study(name, "quick") for name in STUDIES]
+    ids = {config.run_id for study in studies for _, config in study.configs()}
+    assert f"trains {len(ids)} small networks" in TEXT
 
 
 def test_the_profiles_are_those_that_there_are():
