@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.plots.labels import label_line_ends, label_spans
-from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, own_axes, require
+from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, legend_above, own_axes, require
 
 ACCURACIES = {
     "test_accuracy": "last-epoch test accuracy",
@@ -62,16 +62,7 @@ def plot_arms(
         Line2D([], [], color=FAINT, linewidth=0.9, label="same seed"),
         Line2D([], [], color=INK, marker="D", markersize=6, linewidth=2, label="mean, 95 % t interval"),
     ]
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=3,
-        frameon=False,
-        borderaxespad=0.2,
-        handletextpad=0.5,
-        columnspacing=1.8,
-    )
+    legend_above(ax, handles)
     return ax
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, require
+from dianet_lab.plots.style import FAINT, INK, arm_style, legend_above, own_axes, require
 
 DECIDED = ("better", "worse")
 """Verdicts with a filled marker."""
@@ -122,13 +122,4 @@ def _legend(ax: Axes, banded: bool, verdicts: bool) -> None:
         handles.append(Line2D([], [], **look, markerfacecolor="white", label="undecided"))
     if banded:
         handles.append(Patch(facecolor=BAND, edgecolor=FAINT, label="too small to matter"))
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=3,
-        frameon=False,
-        borderaxespad=0.2,
-        handletextpad=0.5,
-        columnspacing=1.8,
-    )
+    legend_above(ax, handles)

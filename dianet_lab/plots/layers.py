@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dianet_lab.plots.gates import stage_arrays
-from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, own_axes, require
+from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, legend_above, own_axes, require
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 START_LINE = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 3))}
@@ -43,7 +43,7 @@ def plot_gate_distribution(
     handles = _bar_key(color)
     if start is not None:
         handles.append(Line2D([], [], **START_LINE, label=f"at the start: {start:g}"))
-    _key_above(ax, handles)
+    legend_above(ax, handles, 1.08)
     return ax
 
 
@@ -71,19 +71,6 @@ def _bar_key(color: str) -> list:
             label="median (white)",
         ),
     ]
-
-
-def _key_above(ax: Axes, handles: Sequence, height: float = 1.08) -> None:
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, height),
-        ncols=len(handles),
-        frameon=False,
-        borderaxespad=0,
-        handletextpad=0.5,
-        columnspacing=1.6,
-    )
 
 
 def _positions(stages: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -129,7 +116,7 @@ def plot_gate_variation(models: Mapping[str, Sequence], *, ax: Axes | None = Non
     _mark_stages(ax, stages)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("gate: standard deviation over images\n(mean over channels, dimensionless)")
-    _key_above(ax, handles)
+    legend_above(ax, handles, 1.08)
     return ax
 
 
@@ -153,13 +140,12 @@ def plot_activation_ranges(ranges: pd.DataFrame, *, ax: Axes | None = None, arms
                 _quantile_bar(ax, index + shift, quantiles, arm_style(arm).color, 16, strength)
     ax.set_xticks(range(len(names)), names)
     ax.set(xlim=(-0.6, len(names) - 0.4), xlabel="arm", ylabel="gate (dimensionless)")
-    _key_above(
+    legend_above(
         ax,
         [
             Patch(color=INK, alpha=0.4, linewidth=0, label="start of training"),
             Patch(color=INK, linewidth=0, label="end of training"),
             *_bar_key(INK),
         ],
-        height=1.02,
     )
     return ax

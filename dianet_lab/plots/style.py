@@ -124,6 +124,20 @@ def own_axes(ax: Axes | None, width: float, height: float) -> Axes:
     return ax
 
 
+def legend_above(ax: Axes, handles: Sequence, height: float = 1.0) -> None:
+    """A key in one row above the axes; ``height`` is its lower edge, in heights of the axes."""
+    ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, height),
+        ncols=len(handles),
+        frameon=False,
+        borderaxespad=0.2,
+        handletextpad=0.5,
+        columnspacing=1.8,
+    )
+
+
 def require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
     """Raise :class:`DataError` where ``frame`` lacks one of ``columns``."""
     missing = [column for column in columns if column not in frame]
