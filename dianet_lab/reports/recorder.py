@@ -19,7 +19,7 @@ from dianet_lab.reports.record import TOKEN_VARIABLE, Artifact, ReportRecord, re
 from dianet_lab.reports.text import escape_markdown
 from dianet_lab.reports.values import plain
 
-DPI = 130
+DPI = 115
 CSS_DPI = 96
 SENTENCES = 3
 FOLDED = 24  # the run ids of a large study would hide the rest
