@@ -10,7 +10,7 @@ help:
 	@echo "make report-all  the same for every notebook"
 	@echo "make test        set up and run the tests"
 	@echo "make lab         set up and open JupyterLab"
-	@echo "make bench       measure the input pipeline and the training step"
+	@echo "make bench       measure the input pipeline, the training step and the pool"
 	@echo "make clean       remove .venv, caches and smoke results (stored runs and reports stay)"
 
 report: $(READY)
@@ -33,6 +33,7 @@ bench: $(READY)
 	@echo "Measuring; stop other work on this machine, or the figures will be off."
 	$(BIN)/python benchmarks/input_pipeline.py $(if $(DATA),--data $(DATA))
 	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/pool.py
 
 # torch first and by its exact version, so that every pip finds the same build; the marker file is written last.
 $(READY): pyproject.toml constraints.txt
