@@ -134,7 +134,7 @@ def _train_run(config: RunConfig, threads: int, device: str) -> None:
         images = len(load_data(config.data, config.seed).train)
         print(f"Training {config.run_id} on {images:,} images for {config.train.epochs} epochs", flush=True)
         total = config.train.epochs
-        train_into_store(Order(config, store.root, threads, 30.0), device, lambda row: _print_epoch(row, total))
+        train_into_store(Order(config, store.root, threads), device, lambda row: _print_epoch(row, total))
     manifest = store.manifest(config.run_id)
     result = manifest["result"]
     if manifest["status"] == "diverged":

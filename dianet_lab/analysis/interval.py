@@ -1,4 +1,4 @@
-"""The interval of a mean of few runs. Knows nothing of runs, so that figures can use it too."""
+"""The interval of a mean of few runs, and how numbers are written. Knows nothing of runs: figures use it too."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,16 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+
+
+def written(value: float, digits: int, sign: str = "") -> str:
+    """A number in text, with a minus sign in place of a hyphen; ``sign="+"`` shows a plus too."""
+    return f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def points(value: float) -> str:
+    """A difference of accuracies (fraction) in signed percentage points: 0.013 is ``+1.3``."""
+    return written(100 * value, 1, "+")
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -5,15 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from dianet_lab.analysis.interval import points, written
 from dianet_lab.data.images import ImageData
 from dianet_lab.studies.study import Study
-
-MINUS = "\N{MINUS SIGN}"
-
-
-def points(value: float) -> str:
-    """A difference of accuracies (fraction) in signed percentage points: 0.013 is ``+1.3``."""
-    return f"{100 * value:+.1f}".replace("-", MINUS)
 
 
 def plural(count: int, noun: str) -> str:
@@ -57,7 +51,7 @@ def answer(subject: str, effects: pd.DataFrame, names: Sequence[str] | None = No
 
 def _estimate(effect: pd.Series, accuracy: bool, decided: int) -> str:
     """``DIA - plain +0.5 points [−0.3, +1.3]``, with its verdict where another contrast is decided."""
-    shown = points if accuracy else lambda value: f"{value:+.3f}".replace("-", MINUS)
+    shown = points if accuracy else lambda value: written(value, 3, "+")
     text = f"{effect['contrast']} {shown(effect['estimate'])}" + (" points" if accuracy else "")
     if not math.isfinite(effect["estimate"]):
         return f"{effect['contrast']} unknown"
@@ -117,7 +111,7 @@ def span(values: Iterable[float], digits: int = 2) -> str:
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return "unknown"
-    low, high = (f"{value:.{digits}f}".replace("-", MINUS) for value in (min(finite), max(finite)))
+    low, high = (written(value, digits) for value in (min(finite), max(finite)))
     return low if low == high else f"{low} to {high}"
 
 

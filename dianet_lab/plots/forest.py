@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from dianet_lab.analysis.interval import points
 from dianet_lab.plots.style import FAINT, INK, arm_style, legend_above, own_axes, require
 
 DECIDED = ("better", "worse")
@@ -110,8 +111,7 @@ def _verdict(item: pd.Series) -> str:
 
 def _in_points(item: pd.Series) -> str:
     """``+0.5 [−0.3, +1.3]``"""
-    numbers = (f"{100 * item[name]:+.1f}" for name in ("estimate", "low", "high"))
-    estimate, low, high = (number.replace("-", "\N{MINUS SIGN}") for number in numbers)
+    estimate, low, high = (points(item[name]) for name in ("estimate", "low", "high"))
     return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
 
 

@@ -25,6 +25,9 @@ from dianet_lab.studies.study import Study
 from dianet_lab.training.device import accelerators, resolve_device
 from dianet_lab.training.loop import train
 
+CHECKPOINT_EVERY = 30.0
+"""Seconds between two checkpoints of one run."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -33,7 +36,7 @@ class Order:
     config: RunConfig
     root: Path
     threads: int
-    checkpoint_every: float
+    checkpoint_every: float = CHECKPOINT_EVERY
 
 
 def run_study(
@@ -42,7 +45,7 @@ def run_study(
     *,
     workers: int | None = None,
     device: str = "auto",
-    checkpoint_every: float = 30.0,
+    checkpoint_every: float = CHECKPOINT_EVERY,
     progress: Reporter | None = None,
 ) -> pd.DataFrame:
     """Train the runs of a study that the store lacks, and return all of them as one tidy frame (one row a run).

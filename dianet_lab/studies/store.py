@@ -49,14 +49,18 @@ class RunStore:
         return self.root / run_id
 
     def __contains__(self, run_id: str) -> bool:
+        return self._whole(run_id) is not None
+
+    def _whole(self, run_id: str) -> dict[str, Any] | None:
+        """The manifest of a run that is in the store; None for one that is not, or not wholly."""
         folder = self.folder(run_id)
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
             files = manifest["files"].items()
             whole = all((folder / name).stat().st_size == listed["bytes"] for name, listed in files)
-            return whole and manifest["format"] == FORMAT
+            return manifest if whole and manifest["format"] == FORMAT else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return False
+            return None
 
     def __iter__(self) -> Iterator[str]:
         """The ids of the finished runs, sorted."""
@@ -69,9 +73,10 @@ class RunStore:
         Raises:
             LabError: the run is not in the store.
         """
-        if run_id not in self:
+        manifest = self._whole(run_id)
+        if manifest is None:
             raise LabError(f"run {run_id} is not in {self.root}, or is incomplete; its study will train it")
-        return json.loads((self.folder(run_id) / MANIFEST).read_text())
+        return manifest
 
     def config(self, run_id: str) -> RunConfig:
         """The configuration that a run was asked for."""
