@@ -9,122 +9,23 @@ tell is told apart: ``train_size=None`` and the number that it stands for have t
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from dianet_lab.attention.lstm import ACTIVATIONS, MEMORIES
-from dianet_lab.attention.registry import NO_UNIT, unit_class, unit_options
-from dianet_lab.backbones.resnet import blocks_per_stage
+from dianet_lab.config_base import Config, Positive
 from dianet_lab.data.fingerprint import folder_fingerprint
-from dianet_lab.errors import ConfigError, suggestion, unknown_name
+from dianet_lab.errors import ConfigError, unknown_name
+from dianet_lab.model_config import AttentionConfig, ModelConfig
 from dianet_lab.paths import in_home
 
+__all__ = ["AttentionConfig", "DataConfig", "ModelConfig", "RunConfig", "TrainConfig", "dotted_fields"]
+
 ID_FORMAT = 1
-Positive = Annotated[int, Field(ge=1)]
 
 
-class _Config(BaseModel):
-    """A frozen model that refuses unknown keys and explains every refusal in one line a field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    not_hashed: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(self, **values: Any):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            lines = [_explain(type(self), detail) for detail in error.errors(include_url=False)]
-            raise ConfigError("\n".join(dict.fromkeys(lines))) from None
-
-    def asked(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, nested, as plain JSON values: what the run id hashes."""
-        asked = {}
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if isinstance(value, _Config):
-                if nested := value.asked():
-                    asked[name] = nested
-            elif name not in self.not_hashed and value != field.get_default(call_default_factory=True):
-                asked[name] = list(value) if isinstance(value, tuple) else value
-        return asked
-
-
-def _explain(model: type[BaseModel], detail: Any) -> str:
-    """One line for one pydantic error: the field, the value given, what is allowed and the closest valid name."""
-    name = ".".join(str(part) for part in detail["loc"][:1])
-    where = f"{model.__name__}.{name}" if name else model.__name__
-    if detail["type"] == "extra_forbidden":
-        valid = list(model.model_fields)
-        return f"{where}: unknown field{suggestion(name, valid)}; {model.__name__} has {', '.join(valid)}"
-    allowed = str(detail.get("ctx", {}).get("expected", "")) or detail["msg"].removeprefix("Input should be ")
-    close = suggestion(detail["input"], allowed.replace("'", "").replace(" or ", ", ").split(", "))
-    return f"{where}: got {detail['input']!r}{close}, expected {allowed}"
-
-
-class AttentionConfig(_Config):
-    """The attention unit and who owns it.
-
-    ``unit="none"`` is the plain backbone; ``unit="se", sharing="none", reduction=16`` is SENet; the defaults are
-    DIANet. A unit declares the fields it reads; setting another one is an error.
-    """
-
-    unit: str = Field("lstm", description="a name in the unit registry, or none for the plain backbone")
-    sharing: Literal["stage", "none"] | Annotated[int, Field(ge=1, strict=True)] = Field(
-        "stage", description="one unit a stage, one a block, one a k"
-    )
-    memory: Literal[MEMORIES] = Field("carried", description="what of the state reaches the next block")
-    reduction: Positive | None = Field(4, description="r: hidden width max(1, C // r); None for no bottleneck")
-    activation: Literal[tuple(ACTIVATIONS)] = Field("sigmoid", description="h = o * activation(c)")
-    cells: Positive = Field(1, description="stacked LSTM cells")
-
-    @field_validator("sharing", mode="before")
-    @classmethod
-    def _one_name_for_one_wiring(cls, value: Any) -> Any:
-        """A unit for each single block is ``none``: the same network must have the same run id."""
-        return "none" if value == 1 and not isinstance(value, bool) else value
-
-    @model_validator(mode="after")
-    def _only_declared_options(self) -> Self:
-        declared = unit_options(self.unit)
-        for name, value in self.asked().items():
-            if name != "unit" and name not in declared:
-                reads = f"reads only {', '.join(declared)}" if declared else "reads no option"
-                raise ConfigError(f"AttentionConfig.{name}: got {value!r}, but unit {self.unit!r} {reads}")
-        if self.reduction is None and self.unit != NO_UNIT and not unit_class(self.unit).reduction_optional:
-            raise ConfigError(
-                f"AttentionConfig.reduction: got None, but unit {self.unit!r} needs a number of at least 1"
-            )
-        return self
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments of :class:`~dianet_lab.attention.stage.StageAttention`."""
-        return {name: getattr(self, name) for name in ("unit", *unit_options(self.unit))}
-
-
-class ModelConfig(_Config):
-    """A residual network and its attention. Channels and classes come from the data, not from here."""
-
-    backbone: Literal["resnet"] = "resnet"
-    depth: Positive = Field(20, description="6n + 2 with basic, 9n + 2 with bottleneck blocks")
-    block: Literal["basic", "bottleneck"] = "basic"
-    width: Positive = Field(16, description="planes of the first stage; doubled at each further stage")
-    branch_gain: float = Field(1.0, ge=0, description="initial gamma of each branch's last norm")
-    attention: AttentionConfig = AttentionConfig()
-
-    @model_validator(mode="after")
-    def _depth_fits_the_block(self) -> Self:
-        blocks, sharing = blocks_per_stage(self.depth, self.block), self.attention.sharing
-        if isinstance(sharing, int) and sharing >= blocks:
-            raise ConfigError(
-                f"AttentionConfig.sharing: got {sharing}, but a stage of ResNet-{self.depth} has {blocks} blocks; "
-                "one unit for all of them is 'stage'"
-            )
-        return self
-
-
-class DataConfig(_Config):
+class DataConfig(Config):
     """Which images, and how many of them. The test part is fixed; the seed draws the training and validation parts."""
 
     source: Literal["digits", "cifar10", "cifar100", "parquet"] = "digits"
@@ -161,7 +62,7 @@ class DataConfig(_Config):
         return self
 
 
-class TrainConfig(_Config):
+class TrainConfig(Config):
     """SGD with momentum, its schedule and its evaluation. The defaults are those of the official CIFAR code."""
 
     epochs: Positive = 180
@@ -170,6 +71,7 @@ class TrainConfig(_Config):
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: float = Field(1e-4, ge=0)
+    attention_lr_scale: float = Field(1.0, gt=0, description="rate of the attention's parameters over the others'")
     schedule: Literal["step", "cosine"] = Field("step", description="step without milestones is constant")
     milestones: tuple[Positive, ...] = Field(
         (), description="0-based epochs at which a step schedule multiplies by gamma"
@@ -215,7 +117,7 @@ class TrainConfig(_Config):
         return self
 
 
-class RunConfig(_Config):
+class RunConfig(Config):
     """One training of one configuration with one seed."""
 
     model: ModelConfig = ModelConfig()
@@ -286,7 +188,7 @@ def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
     fields = []
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, _Config):
+        if isinstance(kind, type) and issubclass(kind, Config):
             fields += dotted_fields(kind, f"{prefix}{name}.")
         else:
             fields.append(prefix + name)

@@ -16,26 +16,36 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 def initialise(model: nn.Module, seed: int) -> None:
     """Give every parameter of a model on the CPU its initial value, in place.
 
-    Convolutions: normal(0, sqrt(2 / (k^2 * outputs))), the official choice (``dia_resnet.py``). Linear: PyTorch's
-    default, uniform(-1/sqrt(inputs), 1/sqrt(inputs)) for weight and bias. Norms: 1 and 0.
+    Convolutions of images: normal(0, sqrt(2 / (k^2 * outputs))), the official choice (``dia_resnet.py``). Linear, and
+    convolutions of vectors: PyTorch's default, uniform(-1/sqrt(inputs), 1/sqrt(inputs)) for weight and bias. Norms: 1
+    and 0. Layers marked ``zero_start``: 0. Units that shall start tied get the first one's values.
 
     Raises:
         TypeError: a module that owns parameters of another kind and has no ``initial_value(name, generator)``.
     """
     for module_name, module in model.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
+        own = dict(module.named_parameters(recurse=False))
+        if hasattr(module, "initial_value"):
+            own |= dict(module.named_buffers(recurse=False))
+        for name, parameter in own.items():
             generator = torch.Generator().manual_seed(seed_of(seed, f"{module_name}.{name}"))
             with torch.no_grad():
                 # Drawn into a contiguous tensor: the memory format of the parameter must not reorder the numbers.
                 parameter.copy_(_initial_value(module, name, torch.empty(parameter.shape), generator))
+    for module in model.modules():
+        if hasattr(module, "tie_start"):
+            module.tie_start()
 
 
 def _initial_value(module: nn.Module, name: str, value: Tensor, generator: torch.Generator) -> Tensor:
+    if getattr(module, "zero_start", False):
+        return value.zero_()
     if isinstance(module, nn.Conv2d) and name == "weight":
         kernel = module.kernel_size[0] * module.kernel_size[1]
         return value.normal_(0, math.sqrt(2 / (kernel * module.out_channels)), generator=generator)
-    if isinstance(module, nn.Linear):
-        bound = 1 / math.sqrt(module.in_features)
+    if isinstance(module, nn.Linear | nn.Conv1d):
+        inputs = module.in_features if isinstance(module, nn.Linear) else module.in_channels * module.kernel_size[0]
+        bound = 1 / math.sqrt(inputs)
         return value.uniform_(-bound, bound, generator=generator)
     if isinstance(module, NORMS):
         return value.fill_(1.0 if name == "weight" else 0.0)

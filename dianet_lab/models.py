@@ -5,9 +5,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dianet_lab.attention.registry import NO_UNIT
-from dianet_lab.attention.stage import StageAttention
+from dianet_lab.attention.stage import StageAttention, stage_attentions
+from dianet_lab.attention.unit import Bottleneck
+from dianet_lab.backbones.registry import get_backbone
 from dianet_lab.backbones.residual import ResidualNet
-from dianet_lab.backbones.resnet import resnet
 from dianet_lab.config import AttentionConfig, ModelConfig
 from dianet_lab.initial import initialise
 
@@ -20,19 +21,20 @@ def build_model(config: ModelConfig, in_channels: int = 3, num_classes: int = 10
     >>> count_parameters(build_model(config, in_channels=3, num_classes=100))
     1946132
     """
-    model = resnet(
-        depth=config.depth,
-        block=config.block,
-        width=config.width,
-        in_channels=in_channels,
-        num_classes=num_classes,
-        make_attention=lambda channels, blocks: make_attention(config.attention, channels, blocks),
-    )
+    model = assemble(config, in_channels, num_classes)
     initialise(model, seed)
     for stage in model.stages:
         for block in stage.blocks:
-            nn.init.constant_(block.last_norm.weight, config.branch_gain)
+            if block.last_norm is not None:
+                nn.init.constant_(block.last_norm.weight, config.branch_gain)
     return model
+
+
+def assemble(config: ModelConfig, in_channels: int = 3, num_classes: int = 10) -> ResidualNet:
+    """The same network before anything has been drawn; enough to count, also on the ``meta`` device."""
+    plan = get_backbone(config.backbone).plan(config.blocks_per_stage, in_channels, **config.options())
+    attentions = [make_attention(config.attention, channels, config.blocks_per_stage) for channels in plan.channels]
+    return ResidualNet(plan, attentions, num_classes)
 
 
 def make_attention(config: AttentionConfig, channels: int, blocks: int) -> StageAttention | None:
@@ -45,9 +47,15 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count_attention_parameters(model: ResidualNet) -> int:
-    """How many of them belong to the attention units."""
-    return sum(count_parameters(stage.attention) for stage in model.stages if stage.attention is not None)
+def count_attention_parameters(model: nn.Module) -> int:
+    """How many of them belong to the attention units, of any network with a :class:`StageAttention`."""
+    return sum(count_parameters(attention) for attention in stage_attentions(model).values())
+
+
+def count_dead_parameters(model: nn.Module) -> int:
+    """How many of them can have no gradient, by structure: they look at a state that is always zero."""
+    attentions = stage_attentions(model).values()
+    return sum(int(mask.sum()) for attention in attentions for mask in attention.dead().values())
 
 
 def count_macs(model: nn.Module, in_channels: int, size: int) -> int:
@@ -60,10 +68,10 @@ def count_macs(model: nn.Module, in_channels: int, size: int) -> int:
     return counter.get_total_flops() // 2
 
 
-def hidden_widths(model: ResidualNet) -> str:
+def hidden_widths(model: nn.Module) -> str:
     """The hidden width q of each stage's unit, for example ``4/8/16``; an empty string where there is no bottleneck."""
     widths = []
-    for stage in model.stages:
-        downs = [m.down.out_features for m in stage.modules() if hasattr(m, "down")]
+    for attention in stage_attentions(model).values():
+        downs = [module.down.out_features for module in attention.modules() if isinstance(module, Bottleneck)]
         widths += [str(downs[0])] if downs else []
     return "/".join(widths)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from dianet_lab.attention.lstm import MEMORIES
+from dianet_lab.attention.recurrent import MEMORIES
 from dianet_lab.attention.registry import UNITS
 from dianet_lab.config import AttentionConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.studies.store import RunStore

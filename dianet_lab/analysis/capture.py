@@ -10,13 +10,13 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from dianet_lab.attention.lstm import LSTMState
+from dianet_lab.attention.stage import stage_attentions
 from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
 from dianet_lab.errors import LabError
 
-QUANTITIES = ("gate", "squeeze", "h", "c")
+QUANTITIES = ("gate", "squeeze", "h", "c", "map")
 
 
 @dataclass
@@ -24,17 +24,20 @@ class Trace:
     """What passed the hook points: for every (stage, block), in forward order, one tensor a forward pass.
 
     ``gate`` is the mean over space of a spatial gate; ``h`` and ``c`` are the top cell's states after the block, and
-    are absent for a unit without a memory.
+    are absent for a unit without a memory. ``map`` is a spatial gate itself, kept where ``spatial`` is asked for.
     """
 
     positions: list[tuple[int, int]]
+    spatial: bool = False
     _seen: dict[tuple[int, int], dict[str, list[Tensor]]] = field(default_factory=dict)
 
     def record(self, position: tuple[int, int], gate: Tensor, state: Any, squeeze: Tensor | None) -> None:
         """Keep one call of one hook point."""
         values = {"gate": gate.flatten(2).mean(2), "squeeze": squeeze}
-        if isinstance(state, LSTMState):
-            values |= {"h": state.h[-1], "c": state.c[-1]}
+        if state is not None:
+            values |= {name: value[-1] for name, value in state._asdict().items()}
+        if self.spatial and gate[0, 0].numel() > 1:
+            values["map"] = gate
         kept = self._seen.setdefault(position, {})
         for name, value in values.items():
             if value is not None:
@@ -47,7 +50,7 @@ class Trace:
             raise LabError(f"hook points were not called alike: {calls}; run whole forward passes inside capture()")
 
     def array(self, quantity: str, stage: int) -> xr.DataArray:
-        """``[image, block, channel]`` of one of :data:`QUANTITIES` in a 0-based stage."""
+        """``[image, block, channel]`` of one of :data:`QUANTITIES` in a 0-based stage; ``map`` has y and x too."""
         blocks = [block for number, block in self.positions if number == stage]
         if not blocks or quantity not in self._seen[stage, blocks[0]]:
             has = sorted(self._seen[self.positions[0]])
@@ -56,7 +59,7 @@ class Trace:
         values = torch.stack([torch.cat(self._seen[stage, block][quantity]) for block in blocks], dim=1)
         return xr.DataArray(
             values.numpy(),
-            dims=("image", "block", "channel"),
+            dims=("image", "block", "channel", "y", "x")[: values.dim()],
             coords={"block": blocks},
             name=quantity,
             attrs={"stage": stage},
@@ -68,8 +71,12 @@ class Trace:
 
 
 @contextmanager
-def capture(model: nn.Module) -> Iterator[Trace]:
+def capture(model: nn.Module, spatial: bool = False) -> Iterator[Trace]:
     """Record every gate of the forward passes inside, in this thread; no hook is left behind, also after an error.
+
+    Args:
+        model: a network of the lab, or any other with an attached unit; its attention is counted in forward order.
+        spatial: whether a spatial gate is kept itself and not only its mean.
 
     >>> with capture(model) as trace:  # doctest: +SKIP
     ...     model(images)
@@ -80,11 +87,11 @@ def capture(model: nn.Module) -> Iterator[Trace]:
     """
     if hasattr(model, "_orig_mod"):
         raise LabError(f"{type(model).__name__} is compiled: capture the original, model._orig_mod")
-    stages = [stage.attention for stage in model.stages] if isinstance(model, ResidualNet) else []
-    points = {(s, b): p for s, attention in enumerate(stages) if attention for b, p in enumerate(attention.points)}
+    stages = enumerate(stage_attentions(model).values())
+    points = {(s, int(b)): point for s, attention in stages for b, point in attention.points.items()}
     if not points:
         raise LabError("this model has no attention unit, so there is no gate to capture")
-    trace, thread = Trace(list(points)), threading.get_ident()
+    trace, thread = Trace(list(points), spatial), threading.get_ident()
 
     def hook(position: tuple[int, int]):
         def keep(module: nn.Module, inputs: tuple, output: tuple) -> None:

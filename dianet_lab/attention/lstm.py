@@ -5,29 +5,19 @@ those of the official repository (gbup-group/DIANet, ``models/cifar/dia_resnet.p
 bottlenecks in its two maps and for its output, ``o * sigmoid(c)`` in place of ``o * tanh(c)``.
 """
 
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from dianet_lab.attention.unit import ChannelUnit, linear_map
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "hardsigmoid": nn.functional.hardsigmoid,
-    "softplus": nn.functional.softplus,
-    "identity": lambda c: c,
-}
-"""What the cell state passes through on its way to the gate: ``h = o * activation(c)``."""
-
-MEMORIES = ("carried", "none")
-"""``carried``: the state walks on to the next block. ``none``: every block starts from zero state."""
+from dianet_lab.attention.recurrent import RecurrentUnit
+from dianet_lab.attention.unit import hidden_width, last_layer, linear_map
 
 STACK_DROPOUT = 0.1
 """The official rate, on the input of every further cell only: it does nothing in a unit of one cell."""
+
+Gates = tuple[Tensor | None, Tensor | None, Tensor, Tensor | None]
+"""i, f, g, o; None for a gate that the cell lacks, which is a gate of 1."""
 
 
 class LSTMState(NamedTuple):
@@ -40,81 +30,161 @@ class LSTMState(NamedTuple):
 class DIACell(nn.Module):
     """One cell as two pure methods: :meth:`gates` and :meth:`update`.
 
-    With q = max(1, C // reduction) it has 10Cq + 2q + 8C parameters. ``recurrent=False`` leaves out the map of the
-    hidden state, which would get no gradient where every block starts from zero state.
+    With all four gates and a hidden width q it has 10Cq + 2q + 8C parameters.
+
+    Args:
+        hidden: q, the width of both maps' bottlenecks; ``None`` for plain Linear maps.
+        present: which of the gates i, f, o there are.
+        recurrent: whether there is a map of the hidden state; it would get no gradient where every block starts from
+            zero state.
+        zero: whether the last layer of each map starts at zero.
     """
 
-    def __init__(self, channels: int, reduction: int | None, activation: str, recurrent: bool = True):
+    def __init__(
+        self,
+        channels: int,
+        hidden: int | None,
+        activation: Any,
+        present: tuple[bool, bool, bool] = (True, True, True),
+        recurrent: bool = True,
+        zero: bool = False,
+    ):
         super().__init__()
-        self.activation = ACTIVATIONS[activation]
-        self.input_map = linear_map(channels, reduction, 4 * channels)
-        self.hidden_map = linear_map(channels, reduction, 4 * channels) if recurrent else None
+        self.activation, self.channels = activation, channels
+        has_i, has_f, has_o = present
+        self.order = [name for name, there in zip("ifgo", (has_i, has_f, True, has_o), strict=True) if there]
+        outputs = len(self.order) * channels
+        self.input_map = linear_map(channels, hidden, outputs, zero)
+        self.hidden_map = linear_map(channels, hidden, outputs, zero) if recurrent else None
 
-    def gates(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def gates(self, x: Tensor, h: Tensor, embedding: Tensor | None = None) -> Gates:
         """Input, forget, candidate and output gate, all ``[batch, channel]`` as x and h.
 
-        ``i, f, g, o = chunks of W_ih(x) + W_hh(h)``; i, f, o pass a sigmoid, g a tanh.
+        ``i, f, g, o = chunks of W_ih(x) + W_hh(h) (+ embedding)``; i, f, o pass a sigmoid, g a tanh.
         """
         z = self.input_map(x)
         if self.hidden_map is not None:
             z = z + self.hidden_map(h)
-        i, f, g, o = z.chunk(4, dim=1)
-        return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+        if embedding is not None:
+            z = z + embedding
+        chunks = dict(zip(self.order, z.chunk(len(self.order), dim=1), strict=True))
+        i, f, o = (torch.sigmoid(chunks[name]) if name in chunks else None for name in "ifo")
+        return i, f, torch.tanh(chunks["g"]), o
 
-    def update(self, i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def update(self, i: Tensor | None, f: Tensor | None, g: Tensor, o: Tensor | None, c: Tensor) -> tuple[Tensor, ...]:
         """``c' = f * c + i * g``; ``h' = o * activation(c')``; both ``[batch, channel]``."""
-        c = torch.addcmul(f * c, i, g)
-        return o * self.activation(c), c
+        kept = c if f is None else f * c
+        c = kept + g if i is None else torch.addcmul(kept, i, g)
+        h = self.activation(c)
+        return (h if o is None else o * h), c
+
+    def dead_rows(self) -> Tensor:
+        """The forget gate's rows of a map: what is forgotten of a zero state makes no difference."""
+        rows = torch.zeros(len(self.order), self.channels, dtype=torch.bool)
+        if "f" in self.order:
+            rows[self.order.index("f")] = True
+        return rows.flatten()
+
+    def dead(self) -> dict[str, Tensor]:
+        """The masks of dead entries where the state is always zero."""
+        found: dict[str, Tensor] = {}
+        for map_name in ("input_map", "hidden_map"):
+            made = getattr(self, map_name)
+            if made is None:
+                continue
+            prefix = map_name if last_layer(made) is made else f"{map_name}.up"
+            found[f"{prefix}.weight"] = self.dead_rows()[:, None].expand_as(last_layer(made).weight)
+            found[f"{prefix}.bias"] = self.dead_rows()
+            if map_name == "hidden_map":
+                first = "hidden_map.weight" if last_layer(made) is made else "hidden_map.down.weight"
+                found[first] = torch.ones_like(self.get_parameter(first), dtype=torch.bool)
+        return {name: mask for name, mask in found.items() if mask.any()}
 
 
-class DIALSTM(ChannelUnit):
+class DIALSTM(RecurrentUnit):
     """The DIA-LSTM unit: ``cells`` stacked cells over the channel vector of a block; the gate is the top cell's h.
 
     The gate starts at about 0.25 (o and sigmoid(c) are both about 0.5), so a new branch is scaled by a quarter; with
     ``tanh``, ``relu`` or ``identity`` it starts near 0. The first cell has a bottleneck in its maps; further cells use
     the plain ``Linear(C, 4C)``, with dropout on their input, as the official code does.
 
+    Without its output gate it is the DSU of Dynamic Layer Attention (Fang et al., IJCAI 2024, arXiv 2406.13392), whose
+    gate starts at about 0.5.
+
     Args:
         channels: C, the width of the branch.
         reduction: r; the maps of the first cell are ``Linear(C, q), ReLU, Linear(q, 4C)`` with ``q = max(1, C // r)``,
             or a single ``Linear(C, 4C)`` where it is ``None``.
-        activation: a name in :data:`ACTIVATIONS`; DIANet uses ``sigmoid``, the standard LSTM ``tanh``.
+        hidden: q itself.
+        activation: what c passes: DIANet uses ``sigmoid``, the standard LSTM ``tanh``.
         cells: how many cells are stacked.
-        memory: a name in :data:`MEMORIES`; with ``none`` the incoming state is ignored and no map of it is built.
+        input_gate, forget_gate, output_gate: whether there is one; a missing gate is a gate of 1.
     """
 
-    options: ClassVar[tuple[str, ...]] = ("sharing", "memory", "reduction", "activation", "cells")
-    reduction_optional: ClassVar[bool] = True
+    options: ClassVar[tuple[str, ...]] = (
+        "memory", "layer_embedding", "reduction", "hidden", "activation", "cells", "input_gate", "forget_gate",
+        "output_gate", "squeeze", "gate_start", "neutral",
+    )  # fmt: skip
 
     def __init__(
         self,
         channels: int,
         *,
         reduction: int | None = 4,
-        activation: str = "sigmoid",
+        hidden: int | None = None,
         cells: int = 1,
-        memory: str = "carried",
+        input_gate: bool = True,
+        forget_gate: bool = True,
+        output_gate: bool = True,
+        **options: Any,
     ):
-        super().__init__()
-        self.memory = memory
-        ratios = [reduction] + [None] * (cells - 1)
-        self.cells = nn.ModuleList(DIACell(channels, r, activation, recurrent=memory == "carried") for r in ratios)
+        super().__init__(channels, **options)
+        self.output_gate = output_gate
+        present = (input_gate, forget_gate, output_gate)
+        widths = [hidden_width(channels, reduction, hidden)] + [None] * (cells - 1)
+        self.cells = nn.ModuleList(
+            DIACell(channels, width, self.activation, present, self.recurrent, self.neutral) for width in widths
+        )
+        self.preactivations = len(self.cells[0].order) * channels
         self.dropout = nn.Dropout(STACK_DROPOUT)
+
+    @property
+    def initial_gate(self) -> float:
+        return super().initial_gate * (0.5 if self.output_gate else 1)
 
     def initial_state(self, squeeze: Tensor) -> LSTMState:
         """Zeros ``[cells, batch, channel]`` on the device and in the dtype of ``squeeze [batch, channel]``."""
         zeros = squeeze.new_zeros(len(self.cells), *squeeze.shape)
         return LSTMState(zeros, zeros)
 
-    def excite(self, squeeze: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
-        """One step of the cells: the gate ``[batch, channel, 1, 1]`` is ``h[-1]`` of the new state."""
-        if state is None or self.memory == "none":
-            state = self.initial_state(squeeze)
+    def excite(
+        self, squeeze: Tensor, state: LSTMState | None = None, embedding: Tensor | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """One step of the cells: the gate ``[batch, channel, 1, 1]`` is ``h[-1]`` of the new state.
+
+        Args:
+            embedding: added to the first cell's gates before their activations, ``[4 * channel]``.
+        """
+        state = self.incoming(squeeze, state)
         x, hidden, memory = squeeze, [], []
         for index, cell in enumerate(self.cells):
             x = self.dropout(x) if index else x
-            h, c = cell.update(*cell.gates(x, state.h[index]), state.c[index])
-            hidden.append(h)
+            gates = cell.gates(x, state.h[index], None if index else embedding)
+            x, c = cell.update(*gates, state.c[index])
+            hidden.append(x)
             memory.append(c)
-            x = h
-        return x[:, :, None, None], LSTMState(torch.stack(hidden), torch.stack(memory))
+        return self.gate(x), LSTMState(_stack(hidden), _stack(memory))
+
+    def dead(self, zero_state: bool) -> dict[str, Tensor]:
+        if not zero_state:
+            return {}
+        cells = enumerate(self.cells)
+        return {f"cells.{index}.{name}": mask for index, cell in cells for name, mask in cell.dead().items()}
+
+    def dead_embedding(self, zero_state: bool) -> Tensor:
+        return self.cells[0].dead_rows() if zero_state else super().dead_embedding(zero_state)
+
+
+def _stack(values: list[Tensor]) -> Tensor:
+    """``[cells, batch, channel]``; of a single cell a view, so that nothing is kept twice for the backward pass."""
+    return values[0][None] if len(values) == 1 else torch.stack(values)

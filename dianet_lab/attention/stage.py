@@ -2,33 +2,36 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from dianet_lab.attention.memory import Clock, LayerEmbedding
 from dianet_lab.attention.registry import unit_class
+from dianet_lab.attention.unit import ChannelUnit
 
 
 class HookPoint(nn.Module):
     """The identity on ``(gate, state, squeeze)``, with a name of its own for every position.
 
     A forward hook on a shared unit sees only the unit's last call; a hook on a point sees the call of one block.
-    ``squeeze`` is passed along to be captured and is not returned.
+    ``squeeze`` is passed along to be captured and is not returned; it is ``None`` for a unit that sees the branch.
     """
 
     def forward(self, gate: Tensor, state: Any, squeeze: Tensor | None) -> tuple[Tensor, Any]:
         return gate, state
 
 
-def owners(blocks: int, sharing: str | int) -> tuple[int, ...]:
-    """Which unit serves each block: ``stage`` one for all, ``none`` one each, k one for each k consecutive blocks."""
-    if sharing == "stage":
-        return (0,) * blocks
-    if sharing == "none":
-        return tuple(range(blocks))
-    return tuple(block // int(sharing) for block in range(blocks))
+def owners(blocks: int, sharing: str | int, share_from: int = 0) -> tuple[int | None, ...]:
+    """Which unit serves each block: ``stage`` one for all, ``none`` one each, k one for each k consecutive blocks.
+
+    The first ``share_from`` blocks have none.
+    """
+    size = {"stage": blocks, "none": 1}.get(sharing, sharing)
+    return tuple(None if block < share_from else (block - share_from) // int(size) for block in range(blocks))
 
 
 class StageAttention(nn.Module):
-    """The attention units of one stage: ``units``, ``owner`` (block -> unit) and one hook point a block.
+    """The attention units of one stage: ``units``, ``owner`` (block -> unit or None) and a hook point for each block.
 
     It holds no state between calls: the caller passes the state in (``None`` before the first block of a stage) and
     gets the new one back.
@@ -37,19 +40,70 @@ class StageAttention(nn.Module):
         channels: width of the branches.
         blocks: how many blocks the stage has.
         unit: a name in the registry.
-        sharing: see :func:`owners`.
+        sharing, share_from: see :func:`owners`.
+        tied_init: whether all units of the stage start from the first one's values.
+        layer_embedding: whether each block adds a learned vector to a recurrent unit's gates.
         options: what the unit's constructor takes.
     """
 
-    def __init__(self, channels: int, blocks: int, unit: str = "lstm", sharing: str | int = "stage", **options: Any):
+    def __init__(
+        self,
+        channels: int,
+        blocks: int,
+        unit: str = "lstm",
+        sharing: str | int = "stage",
+        share_from: int = 0,
+        tied_init: bool = False,
+        layer_embedding: bool = False,
+        **options: Any,
+    ):
         super().__init__()
-        self.owner = owners(blocks, sharing)
-        self.units = nn.ModuleList(unit_class(unit)(channels, **options) for _ in range(max(self.owner) + 1))
-        self.points = nn.ModuleList(HookPoint() for _ in range(blocks))
+        self.owner, self.share_from, self.tied_init = owners(blocks, sharing, share_from), share_from, tied_init
+        served = [block for block, owner in enumerate(self.owner) if owner is not None]
+        self.units = nn.ModuleList(unit_class(unit)(channels, **options) for _ in range(self.owner[-1] + 1))
+        self.points = nn.ModuleDict({str(block): HookPoint() for block in served})
+        first = self.units[0]
+        self.embedding = LayerEmbedding(len(served), first.preactivations) if layer_embedding else None
+        self.clock = Clock(len(served), channels) if options.get("memory") == "clock" else None
 
-    def forward(self, block: int, branch: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The gate of one block: ``(branch [batch, channel, height, width], state) -> (gate, new state)``."""
-        unit = self.units[self.owner[block]]
-        squeeze = unit.squeeze(branch)
-        gate, state = unit.excite(squeeze, state)
-        return self.points[block](gate, state, squeeze)
+    def forward(self, block: int, branch: Tensor, state: Any) -> tuple[Tensor | None, Any]:
+        """The gate of one block: ``(branch [batch, channel, height, width], state) -> (gate or None, new state)``."""
+        if self.owner[block] is None:
+            return None, state
+        unit, position = self.units[self.owner[block]], block - self.share_from
+        if isinstance(unit, ChannelUnit):
+            squeeze = unit.squeeze(branch)
+            embedding = () if self.embedding is None else (self.embedding(position),)
+            gate, new = unit.excite(squeeze, state, *embedding)
+            if self.clock is not None:
+                new = self.clock.tick(position, unit, squeeze, state, *embedding)
+        else:
+            squeeze = None
+            gate, new = unit(branch, state)
+        return self.points[str(block)](gate, new, squeeze)
+
+    def tie_start(self) -> None:
+        """Copy the first unit's values to the others, where they shall start equal."""
+        if self.tied_init:
+            for unit in self.units[1:]:
+                unit.load_state_dict(self.units[0].state_dict())
+
+    def dead(self) -> dict[str, Tensor]:
+        """Which entries of which parameters can have no gradient, by structure: name -> mask.
+
+        A unit that serves nothing but the first block only ever sees zero state, and so does one without memory.
+        """
+        found: dict[str, Tensor] = {}
+        for index, unit in enumerate(self.units):
+            alone = index == 0 and self.owner.count(0) == 1
+            zero_state = alone or not getattr(unit, "recurrent", True)
+            found |= {f"units.{index}.{name}": mask for name, mask in unit.dead(zero_state).items()}
+        if self.embedding is not None:
+            rows = [self.units[0].dead_embedding(not self.units[0].recurrent or not k) for k in range(len(self.points))]
+            found["embedding.weight"] = torch.stack(rows)
+        return found
+
+
+def stage_attentions(model: nn.Module) -> dict[str, StageAttention]:
+    """The attention of each stage of any network, by its name in the module tree, in forward order."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, StageAttention)}

@@ -1,35 +1,59 @@
 """The residual skeleton: a stage runs its blocks, asks the attention for a gate and adds the gated branch."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from dianet_lab.attention.stage import StageAttention
 
 
+class Plan(NamedTuple):
+    """What a backbone consists of, before anybody has put attention into it.
+
+    ``stages`` are the blocks of each stage, ``channels`` the width of their branches, ``head`` what stands between the
+    last stage and the pooling, ``relu`` whether an activation follows each addition.
+    """
+
+    stem: nn.Module
+    stages: list[list[nn.Module]]
+    channels: list[int]
+    head: nn.Module | None
+    relu: bool
+
+
 class Stage(nn.Module):
     """The blocks of one width and resolution, and the attention that they share.
 
-    A block maps ``x`` to ``(branch, shortcut)``, both ``[batch, channel, height, width]``, and has ``last_norm``, the
-    norm that ends its branch. The stage computes ``relu(branch * gate + shortcut)``, the official order
-    (gbup-group/DIANet, ``dia_resnet.py``), and threads the state from block to block as a plain value.
+    A block maps ``x`` to ``(branch, shortcut)``, both ``[batch, channel, height, width]`` (the shortcut is ``None`` in
+    a network without skip connections), and has ``last_norm``, the last norm on its branch, or ``None``. The stage
+    computes ``branch * gate + shortcut`` and, with ``relu``, its ReLU, the official order (gbup-group/DIANet,
+    ``dia_resnet.py`` and, without ReLU, ``dia_preresnet.py``), and threads the state from block to block as a value.
     """
 
-    def __init__(self, blocks: list[nn.Module], attention: StageAttention | None = None):
+    def __init__(self, blocks: list[nn.Module], attention: StageAttention | None = None, relu: bool = True):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.attention = attention
+        self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
-        state = None
+        state = gate = None
         for index, block in enumerate(self.blocks):
             branch, shortcut = block(x)
-            if self.attention is None:
-                x = torch.add(branch, shortcut).relu_()
-            else:
+            if self.attention is not None:
                 gate, state = self.attention(index, branch, state)
-                # One pass over the activation in place of a product that autograd would have to keep and then a sum.
-                x = torch.addcmul(shortcut, branch, gate).relu_()
+            x = combine(branch, gate, shortcut)
+            x = x.relu_() if self.relu else x
         return x
+
+
+def combine(branch: Tensor, gate: Tensor | None, shortcut: Tensor | None) -> Tensor:
+    """``branch * gate + shortcut``, where either may be missing."""
+    if gate is None:
+        return branch if shortcut is None else torch.add(branch, shortcut)
+    # One pass over the activation in place of a product that autograd would have to keep and then a sum.
+    return branch * gate if shortcut is None else torch.addcmul(shortcut, branch, gate)
 
 
 class ResidualNet(nn.Module):
@@ -38,14 +62,18 @@ class ResidualNet(nn.Module):
     ``forward`` maps images ``[batch, in_channels, height, width]`` of any size to logits ``[batch, num_classes]``.
     """
 
-    def __init__(self, stem: nn.Module, stages: list[Stage], features: int, num_classes: int):
+    def __init__(self, plan: Plan, attentions: list[StageAttention | None], num_classes: int):
         super().__init__()
-        self.stem = stem
-        self.stages = nn.ModuleList(stages)
-        self.classifier = nn.Linear(features, num_classes)
+        self.stem = plan.stem
+        stages = zip(plan.stages, attentions, strict=True)
+        self.stages = nn.ModuleList(Stage(blocks, attention, plan.relu) for blocks, attention in stages)
+        self.head = plan.head
+        self.classifier = nn.Linear(plan.channels[-1], num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.stem(images)
         for stage in self.stages:
             x = stage(x)
+        if self.head is not None:
+            x = self.head(x)
         return self.classifier(x.mean((2, 3)))

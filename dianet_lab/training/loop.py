@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dianet_lab.attention.stage import stage_attentions
 from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.config import RunConfig
 from dianet_lab.data.batches import TrainingStream, evaluation_batches
@@ -46,6 +47,16 @@ class Outcome:
     seconds: float = field(default=0.0)
 
 
+def parameter_groups(model: nn.Module, attention_lr_scale: float) -> list[dict[str, Any]]:
+    """All parameters with a ``scale`` of 1, but the attention's with ``attention_lr_scale`` where that is another."""
+    if attention_lr_scale == 1:
+        return [{"params": list(model.parameters()), "scale": 1.0}]
+    attention = [p for module in stage_attentions(model).values() for p in module.parameters()]
+    known = {id(parameter) for parameter in attention}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in known]
+    return [{"params": others, "scale": 1.0}, {"params": attention, "scale": attention_lr_scale}]
+
+
 class Training:
     """A model, its optimizer and its position in the epochs.
 
@@ -62,7 +73,7 @@ class Training:
         self.model = model.to(device, memory_format=torch.channels_last)
         self.stream = TrainingStream(data, train.batch_size, augment=config.data.augment, device=device)
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
+            parameter_groups(self.model, train.attention_lr_scale),
             lr=train.lr,
             momentum=train.momentum,
             nesterov=train.nesterov,
@@ -108,7 +119,7 @@ class Training:
         for step, (batch, labels) in enumerate(self.stream.epoch(config.seed, self.epoch)):
             rate = learning_rate(config.train, self.epoch, step, steps)
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["scale"]
             loss, logits = self.update(batch, labels)
             loss_sum += loss * len(labels)
             hits += (logits.argmax(1) == labels).sum()

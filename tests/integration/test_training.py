@@ -111,6 +111,7 @@ def by_hand(config: RunConfig) -> dict[str, torch.Tensor]:
     train, data = config.train, load_data(config.data, config.seed).train
     model = build_model(config.model, data.in_channels, data.num_classes, config.seed).train()
     parameters, velocity = list(model.parameters()), {}
+    scales = [train.attention_lr_scale if ".attention." in name else 1 for name, _ in model.named_parameters()]
     stream = TrainingStream(data, train.batch_size, augment=config.data.augment)
     for epoch in range(train.epochs):
         for step, (batch, labels) in enumerate(stream.epoch(config.seed, epoch)):
@@ -125,7 +126,7 @@ def by_hand(config: RunConfig) -> dict[str, torch.Tensor]:
                     old = velocity.get(index)
                     velocity[index] = gradient if old is None else train.momentum * old + gradient
                     move = gradient + train.momentum * velocity[index] if train.nesterov else velocity[index]
-                    parameter -= rate * move
+                    parameter -= rate * scales[index] * move
     return dict(model.named_parameters())
 
 
@@ -137,6 +138,7 @@ class TestOptimisation:
             {"train.momentum": 0.5, "train.weight_decay": 0.5},
             {"train.momentum": 0.8, "train.nesterov": True, "train.schedule": "cosine", "train.warmup_epochs": 1},
             {"train.label_smoothing": 0.2, "train.milestones": (1,), "train.gamma": 0.2},
+            {"train.attention_lr_scale": 5.0},
             {"data.augment": False},
         ],
         ids=lambda changes: ", ".join(changes) or "defaults",

@@ -37,11 +37,28 @@ class TestEveryPosition:
             assert gates.dims == ("image", "block", "channel") and gates.shape == (3, 3, 4 * 2**stage_index)
             for index, block in enumerate(stage.blocks):
                 branch, shortcut = block(x)
-                gate, state = stage.attention.units[stage.attention.owner[index]](branch, state)
-                np.testing.assert_allclose(gates[:, index], gate[:, :, 0, 0].detach(), atol=1e-6)
-                squeeze = trace.array("squeeze", stage_index)[:, index]
-                np.testing.assert_allclose(squeeze, branch.mean((2, 3)).detach(), atol=1e-6)
+                gate, state = stage.attention(index, branch, state)
+                np.testing.assert_allclose(gates[:, index], gate.mean((2, 3)).detach(), atol=1e-6)
+                if attention.unit != "cbam":  # which sees the branch itself
+                    squeeze = trace.array("squeeze", stage_index)[:, index]
+                    np.testing.assert_allclose(squeeze, branch.mean((2, 3)).detach(), atol=1e-6)
                 x = torch.relu(branch * gate + shortcut)
+
+    def test_of_a_spatial_gate_is_its_mean_and_on_demand_the_gate_itself(self):
+        model = network(AttentionConfig(unit="cbam"))
+        with capture(model, spatial=True) as trace:
+            model(IMAGES)
+        maps = trace.array("map", 1)
+        assert maps.dims == ("image", "block", "channel", "y", "x") and maps.shape == (3, 3, 8, 4, 4)
+        np.testing.assert_allclose(maps.mean(("y", "x")), trace.array("gate", 1), atol=1e-6)
+        with pytest.raises(LabError, match="no 'map'"), capture(model) as trace:
+            model(IMAGES)
+            trace.array("map", 1)
+
+    def test_without_a_unit_is_left_out(self):
+        with capture(model := network(AttentionConfig(share_from=1))) as trace:
+            model(IMAGES)
+        assert list(trace.array("gate", 0).block) == [1, 2]
 
     def test_capturing_changes_nothing_and_leaves_no_hook(self, attention):
         model = network(attention)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dianet_lab.attention.registry import UNITS
+from dianet_lab.attention.registry import UNITS, unit_options
+from dianet_lab.attention.stage import StageAttention
+from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import AttentionConfig, DataConfig, ModelConfig, RunConfig, TrainConfig, dotted_fields
 from dianet_lab.errors import ConfigError
 from dianet_lab.profiles import OFFICIAL_RECIPES, PROFILES, get_profile
@@ -34,6 +36,28 @@ runs = st.builds(
 )
 
 
+def another_value(kind, name):
+    """A valid value of a field that is not its default."""
+    field = kind.model_fields[name]
+    choices = [value for value in getattr(field.annotation, "__args__", ()) if isinstance(value, str)]
+    if name == "sharing":
+        return "none"
+    if choices:
+        return next(value for value in choices if value != field.default)
+    if isinstance(field.default, bool):
+        return not field.default
+    return 0.5 if isinstance(field.default, float) or "float" in str(field.annotation) else 3
+
+
+def base_that_reads(field):
+    """A model for which changing ``field`` alone makes a valid model."""
+    backbone = next((name for name, kind in BACKBONES.items() if field in kind.options), "resnet")
+    depth = 22 if backbone == "wide_resnet" else 20 if field == "block" else 38
+    unit = next((name for name in UNITS if field in unit_options(name)), "lstm")
+    sharing = "none" if field == "tied_init" else "stage"
+    return {"backbone": backbone, "depth": depth, "attention": {"unit": unit, "sharing": sharing}}
+
+
 class TestRefusals:
     """A refusal names the field, the value given, what is allowed and the closest valid name."""
 
@@ -42,17 +66,30 @@ class TestRefusals:
         [
             (
                 lambda: AttentionConfig(unit="ltsm"),
-                ["unknown attention unit 'ltsm'", "did you mean 'lstm'?", "none, se"],
+                ["unknown attention unit 'ltsm'", "did you mean 'lstm'?", "none, random"],
             ),
             (lambda: AttentionConfig(sharin="stage"), ["AttentionConfig.sharin", "did you mean 'sharing'?"]),
             (lambda: AttentionConfig(activation="tanhh"), ["activation", "'tanhh'", "did you mean 'tanh'?", "'relu'"]),
             (lambda: AttentionConfig(reduction=0), ["reduction", "got 0", "greater than or equal to 1"]),
             (
                 lambda: AttentionConfig(unit="se", memory="none"),
-                ["memory", "'none'", "'se' reads only sharing, reduction"],
+                ["memory", "'none'", "'se' reads only sharing, share_from, tied_init, reduction"],
             ),
             (lambda: AttentionConfig(unit="none", cells=2), ["cells", "unit 'none' reads no option"]),
             (lambda: AttentionConfig(unit="se", reduction=None), ["reduction", "needs a number"]),
+            (lambda: AttentionConfig(hidden=8, reduction=8), ["hidden", "leave reduction out"]),
+            (lambda: AttentionConfig(neutral=True, gate_start=0.5), ["neutral", "leave gate_start out"]),
+            (lambda: AttentionConfig(tied_init=True), ["tied_init", "nothing to tie"]),
+            (lambda: AttentionConfig(unit="eca", kernel=4), ["kernel", "got 4", "odd"]),
+            (lambda: AttentionConfig(gate_start=0), ["gate_start", "greater than 0"]),
+            (lambda: ModelConfig(attention={"share_from": 3}), ["share_from", "got 3", "3 blocks"]),
+            (lambda: ModelConfig(attention={"share_from": 1, "sharing": 2}), ["sharing", "got 2", "2 blocks"]),
+            (lambda: ModelConfig(backbone="resnxt"), ["backbone", "did you mean 'resnext'?"]),
+            (lambda: ModelConfig(widen=2), ["widen", "'resnet' reads only width, block, skip, norm"]),
+            (lambda: ModelConfig(backbone="resnext", block="bottleneck"), ["block", "'resnext' reads only"]),
+            (lambda: ModelConfig(branch_norm=True), ["branch_norm", "'resnet' reads only"]),
+            (lambda: ModelConfig(norm="none", branch_gain=0), ["branch_gain", "norm is 'none'"]),
+            (lambda: ModelConfig(backbone="wide_resnet", depth=20), ["got 20", "6n + 4", "16 and 22"]),
             (lambda: ModelConfig(depth=21), ["depth", "got 21", "6n + 2", "20 and 26"]),
             (lambda: ModelConfig(depth=26, block="bottleneck"), ["9n + 2", "20 and 29"]),
             (lambda: ModelConfig(depth=7), ["got 7", "8 and 14"]),
@@ -86,9 +123,13 @@ class TestRefusals:
 
     @pytest.mark.parametrize("unit", UNITS)
     def test_a_unit_accepts_every_option_that_it_declares(self, unit):
-        other = {"sharing": "none", "memory": "none", "reduction": 2, "activation": "tanh", "cells": 2}
-        declared = {name: other[name] for name in UNITS[unit].options}
-        assert AttentionConfig(unit=unit, **declared).options() == {"unit": unit, **declared}
+        for name in unit_options(unit):
+            value = another_value(AttentionConfig, name)
+            needed = {"sharing": "none"} if name == "tied_init" else {}
+            config = AttentionConfig(unit=unit, **needed, **{name: value})
+            assert config.options()[name] == value
+            options = {key: kept for key, kept in config.options().items() if key != "unit"}
+            StageAttention(8, 5, unit, **options)  # the classes take what they declare
 
 
 class TestRoundTrips:
@@ -119,17 +160,15 @@ class TestRunId:
 
     @pytest.mark.parametrize("path", sorted(set(dotted_fields(RunConfig)) - {"data.path", "model.backbone"}))
     def test_changes_with_every_single_field(self, path):
-        other = {
+        model_fields = {
+            f"{prefix}{name}": another_value(kind, name)
+            for prefix, kind in (("model.", ModelConfig), ("model.attention.", AttentionConfig))
+            for name in kind.model_fields
+            if name not in ("attention", "backbone")
+        }
+        other = model_fields | {
             "model.depth": 26,
-            "model.block": "bottleneck",
-            "model.width": 8,
-            "model.branch_gain": 0.25,
             "model.attention.unit": "se",
-            "model.attention.sharing": 2,
-            "model.attention.memory": "none",
-            "model.attention.reduction": None,
-            "model.attention.activation": "tanh",
-            "model.attention.cells": 2,
             "data.source": "cifar10",
             "data.fingerprint": "0" * 32,
             "data.train_size": 7,
@@ -143,6 +182,7 @@ class TestRunId:
             "train.momentum": 0.8,
             "train.nesterov": True,
             "train.weight_decay": 0.0,
+            "train.attention_lr_scale": 0.5,
             "train.schedule": "cosine",
             "train.milestones": (5,),
             "train.gamma": 0.2,
@@ -151,15 +191,15 @@ class TestRunId:
             "train.precision": "mixed",
             "train.eval_every": 3,
             "seed": 1,
-        }[path]
-        base = RunConfig(model={"depth": 20 if path == "model.block" else 38})
+        }
+        base = RunConfig(model=base_that_reads(path.rpartition(".")[2]))
         if path == "data.flip":
             base = base.override({"data.source": "cifar10"})
         if path == "data.fingerprint":
             base = RunConfig(data={"source": "parquet", "path": "x", "fingerprint": "1" * 32})
         if path == "train.gamma":
             base = base.override({"train.milestones": (5,)})
-        assert base.override({path: other}).run_id != base.run_id
+        assert base.override({path: other[path]}).run_id != base.run_id
 
     def test_one_wiring_has_one_name(self):
         """A unit for each single block is `none`; one for at least all blocks must be called `stage`."""

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dianet_lab.attention.lstm import ACTIVATIONS, DIALSTM, LSTMState
+from dianet_lab.attention.lstm import DIALSTM, LSTMState
+from dianet_lab.attention.recurrent import ACTIVATIONS
 from dianet_lab.attention.unit import hidden_width
 from dianet_lab.initial import initialise
 

@@ -1,0 +1,72 @@
+"""What a network costs: parameters, multiply-accumulates, what training keeps in memory, and where its gates start."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from dianet_lab.analysis.capture import capture
+from dianet_lab.attention.stage import stage_attentions
+from dianet_lab.models import count_attention_parameters, count_dead_parameters, count_macs, count_parameters
+
+BATCH = 8
+"""Images of the batch that memory and gates are measured on."""
+
+
+def describe(model: nn.Module, size: int = 32, name: str = "") -> pd.DataFrame:
+    """What a network costs, one row: any of the lab's, or any other with or without an attached unit.
+
+    Columns: ``parameters``; ``live``, without those that can have no gradient by structure, which is what arms are
+    matched by; ``attention``, those of the units; ``MACs`` of one image (convolutions and linear maps, by torch's flop
+    counter); ``activations``, the bytes an image that a training step keeps for its backward pass; ``gate``, ``lowest``
+    and ``highest``, mean and range of the gates as the model is now, for random images (NaN without a unit).
+
+    Args:
+        size: height and width of the images.
+        name: the row's label.
+    """
+    channels = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    parameters = count_parameters(model)
+    row: dict[str, Any] = {
+        "parameters": parameters,
+        "live": parameters - count_dead_parameters(model),
+        "attention": count_attention_parameters(model),
+        "MACs": count_macs(model, channels, size),
+    }
+    images = torch.randn(BATCH, channels, size, size, generator=torch.Generator().manual_seed(0))
+    # A copy, because batches in training mode move running statistics.
+    twin = copy.deepcopy(model).train()
+    device = next(twin.parameters()).device
+    images = images.to(device)
+    row["activations"] = saved_bytes(twin, lambda: twin(images)) // BATCH
+    gates = _gates(twin, images)
+    row |= {"gate": gates.mean().item(), "lowest": gates.min().item(), "highest": gates.max().item()}
+    return pd.DataFrame([row], index=[name or type(model).__name__])
+
+
+@torch.no_grad()
+def _gates(model: nn.Module, images: Tensor) -> Tensor:
+    if not stage_attentions(model):
+        return torch.tensor([float("nan")])
+    with capture(model) as trace:
+        model(images)
+    return torch.cat([torch.from_numpy(gates.values).flatten() for gates in trace.stages()])
+
+
+def saved_bytes(model: nn.Module, step: Callable[[], Any]) -> int:
+    """What ``step`` keeps for a backward pass: each storage once, without the model's own parameters and buffers."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
+    saved: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor  # which keeps the storage alive, so that its address stays unique
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        kept = step()  # noqa: F841 - the graph must live until all is counted
+    return sum(saved.values())
