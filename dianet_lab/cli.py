@@ -1,4 +1,4 @@
-"""The command line: ``dianet-lab report | train | data``."""
+"""The command line: ``dianet-lab report | train | data | networks | import``."""
 
 import sys
 from pathlib import Path
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 
 CTRL_C = 130
+TABLE_WIDTH = 122  # of the longest table, whose numbers must not be cut off in a pipe
 
 Profile = Annotated[str, typer.Option("--profile", help="The scale: smoke, quick, digits, cifar10 or paper.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes; one a core or accelerator if not given.")]
@@ -90,6 +91,48 @@ def data(name: Annotated[str, typer.Argument(help="cifar10 or cifar100")]) -> No
 
     download_cifar(name)
     print(f"{name} is ready.")
+
+
+@app.command()
+def networks() -> None:
+    """Count the parameters of every network that somebody has published, ours beside theirs."""
+    from rich.console import Console
+
+    from dianet_lab.analysis.published import compare_counts
+
+    counts = compare_counts()
+    equal = counts["equal"] == "yes"
+    counts["equal"] = equal.map({True: "✓", False: "✗"})
+    table = _table(counts, {"this lab": "{:,}", "of the units": "{:,}"}, "parameters; M: rounded by the source")
+    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
+    print(f"{equal.sum()} of {len(counts)} are equal.")
+    if not equal.all():
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_weights(
+    source: Annotated[str, typer.Argument(help="Such as pytorchcv:diaresnet164bn_cifar100.")],
+    name: Annotated[str, typer.Option("--name", help="The run will be imported-NAME: letters, digits, underscores.")],
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="A .pth file that you have; official:dia_resnet164_cifar100 needs one."),
+    ] = None,
+) -> None:
+    """Store a network that pytorchcv or the official code has trained as a run that notebooks can look into."""
+    from dianet_lab.interop.imports import import_run
+    from dianet_lab.studies.store import RunStore
+
+    run_id, new = import_run(source, name, file)
+    store = RunStore()
+    manifest = store.manifest(run_id)
+    model, made = manifest["model"], manifest["provenance"]
+    print(
+        f"{'Stored' if new else 'The same weights are there already:'} {run_id}: {made['source']}:{made['name']}, "
+        f"{model['parameters']:,} parameters ({model['attention_parameters']:,} of the attention), "
+        f"{model['num_classes']} classes; in {store.folder(run_id)}"
+    )
+    print(f"Look at it with: dianet-lab report 10 -p run={run_id}")
 
 
 def _train_study(study: Any, workers: int | None, device: str) -> None:

@@ -26,6 +26,8 @@ from dianet_lab.training.loop import Outcome
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+IMPORTED = "imported-"
+"""What the ids of runs begin with that were not trained here."""
 
 
 class RunStore:
@@ -75,7 +77,7 @@ class RunStore:
         """
         manifest = self._whole(run_id)
         if manifest is None:
-            raise LabError(f"run {run_id} is not in {self.root}, or is incomplete; its study will train it")
+            raise LabError(f"run {run_id} is not in {self.root}, or is incomplete; {_remedy(run_id)}")
         return manifest
 
     def config(self, run_id: str) -> RunConfig:
@@ -113,45 +115,60 @@ class RunStore:
         Args:
             test: the test images that the outcome's probabilities belong to.
         """
-        folder = self.folder(config.run_id)
-        files = {
-            "config.json": config.to_json().encode(),
-            "history.csv": pd.DataFrame(outcome.history).to_csv(index=False).encode(),
-            "weights.safetensors": save_tensors(
-                {k: v.cpu().contiguous() for k, v in outcome.model.state_dict().items()}
-            ),
-        }
+        run_id = config.run_id
+        files = {"history.csv": pd.DataFrame(outcome.history).to_csv(index=False).encode()}
         if outcome.test:
             files["predictions.safetensors"] = save_tensors(_predictions(outcome, test))
+        about = {"status": outcome.status, "result": _result(outcome), "provenance": provenance}
+        self._write(run_id, config, outcome.model, (test.in_channels, test.num_classes), files, about)
+        (self.folder(run_id) / "checkpoint.pt").unlink(missing_ok=True)
+
+    def save_imported(
+        self, run_id: str, config: RunConfig, model: ResidualNet, shape: tuple[int, int], provenance: dict[str, Any]
+    ) -> None:
+        """Write a network that was trained elsewhere: a run without a history, predictions and results.
+
+        Args:
+            run_id: begins with :data:`IMPORTED`.
+            shape: channels of the images, and classes.
+        """
+        self._write(run_id, config, model, shape, {}, {"status": "imported", "result": {}, "provenance": provenance})
+
+    def _write(
+        self,
+        run_id: str,
+        config: RunConfig,
+        model: ResidualNet,
+        shape: tuple[int, int],
+        files: dict[str, bytes],
+        about: dict[str, Any],
+    ) -> None:
+        weights = save_tensors({name: value.cpu().contiguous() for name, value in model.state_dict().items()})
+        files = {"config.json": config.to_json().encode(), "weights.safetensors": weights} | files
         for name, content in files.items():
-            write_atomically(folder / name, content)
-        manifest = {
-            "format": FORMAT,
-            "run_id": config.run_id,
-            "status": outcome.status,
-            "model": {
-                "in_channels": test.in_channels,
-                "num_classes": test.num_classes,
-                "parameters": count_parameters(outcome.model),
-                "attention_parameters": count_attention_parameters(outcome.model),
-                "hidden": hidden_widths(outcome.model),
-            },
-            "result": _result(outcome),
-            "provenance": provenance,
-            "files": {name: {"sha256": _sha256(data), "bytes": len(data)} for name, data in files.items()},
+            write_atomically(self.folder(run_id) / name, content)
+        counts = {
+            "in_channels": shape[0],
+            "num_classes": shape[1],
+            "parameters": count_parameters(model),
+            "attention_parameters": count_attention_parameters(model),
+            "hidden": hidden_widths(model),
         }
-        write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2))
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        manifest = {"format": FORMAT, "run_id": run_id, **about, "model": counts}
+        manifest["files"] = {name: {"sha256": _sha256(data), "bytes": len(data)} for name, data in files.items()}
+        write_atomically(self.folder(run_id) / MANIFEST, json.dumps(manifest, indent=2))
 
     def _read(self, run_id: str, name: str) -> bytes:
-        listed = self.manifest(run_id)["files"].get(name)
+        manifest = self.manifest(run_id)
+        listed = manifest["files"].get(name)
         if listed is None:
-            raise LabError(f"run {run_id} has no {name}: it diverged, so there is nothing to read")
+            why = "it was imported, not trained here" if manifest["status"] == "imported" else "it diverged"
+            raise LabError(f"run {run_id} has no {name}: {why}, so there is nothing to read")
         content = (self.folder(run_id) / name).read_bytes()
         if _sha256(content) != listed["sha256"]:
             raise LabError(
                 f"run {run_id}: {name} is damaged (its SHA-256 is not the one in the manifest); "
-                f"delete the folder {self.folder(run_id)} and its study will train the run again"
+                f"delete the folder {self.folder(run_id)}, then {_remedy(run_id)}"
             )
         return content
 
@@ -160,6 +177,10 @@ class RunStore:
             return load_tensors(self._read(run_id, name))
         except SafetensorError as error:
             raise LabError(f"run {run_id}: {name} can't be read ({error})") from None
+
+
+def _remedy(run_id: str) -> str:
+    return "`dianet-lab import` brings it" if run_id.startswith(IMPORTED) else "its study will train it"
 
 
 def _sha256(content: bytes) -> str:

@@ -85,7 +85,7 @@ class TestErrors:
             (["train", "--device", "gpu"], ["device 'gpu' can't be used here"]),
             (["train", "--device", "meta"], ["device 'meta' can't be used here"]),
             (["train", "--set", "data.source=parquet", "--set", "data.path=5"], ["DataConfig.path: got 5"]),
-            (["train", "--set", "model.attention.sharing=3"], ["has 3 blocks", "'stage'"]),
+            (["train", "--set", "model.attention.sharing=3"], ["3 blocks of a stage have a unit", "'stage'"]),
             (["train", "--set", "model.attention.sharing=true"], ["AttentionConfig.sharing: got True"]),
             (["report", "01", "-p", "seeds"], ["--parameter: got 'seeds', expected NAME=VALUE"]),
             (["report", "01", "-p", "seeds=many"], ["parameter seeds: got 'many', expected Optional[int]"]),

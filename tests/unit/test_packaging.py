@@ -12,7 +12,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REQUIREMENTS = [Requirement(text) for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"])]
+EXTRAS = PROJECT["optional-dependencies"]
+STATED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["interop"], *EXTRAS["test"])]
+REQUIREMENTS = [requirement for requirement in STATED if requirement.name != "dianet-lab"]  # an extra names another
 
 
 def constraints() -> dict[str, str]:
