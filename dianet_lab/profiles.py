@@ -1,6 +1,8 @@
 """The five scales at which every study can be asked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dianet_lab.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.errors import unknown_name
@@ -12,7 +14,21 @@ OFFICIAL_RECIPES: dict[str, TrainConfig] = {
     "resnext": TrainConfig(epochs=300, milestones=(150, 225), weight_decay=5e-4),
 }
 """Training of each backbone in the official repository (``run_code.py`` and the defaults of ``cifar.py``): SGD with
-momentum 0.9, rate 0.1, batch 128, no warm-up, no label smoothing. (The Wide ResNet's dropout of 0.3 is the model's.)"""
+momentum 0.9, rate 0.1, batch 128, no warm-up, no label smoothing."""
+
+
+OFFICIAL_MODELS: dict[str, Mapping[str, Any]] = {
+    "resnet": {"depth": 164, "block": "bottleneck"},
+    "preresnet": {
+        "backbone": "preresnet", "depth": 164, "block": "bottleneck", "branch_norm": True, "projection": "raw",
+    },
+    "wide_resnet": {"backbone": "wide_resnet", "depth": 52, "widen": 4, "dropout": 0.3, "branch_norm": True},
+    "resnext": {
+        "backbone": "resnext", "depth": 101, "width": 32, "widen": 4, "cardinality": 8, "base_width": 32,
+    },
+}  # fmt: skip
+"""The four networks of the official repository, as fields of ``ModelConfig``, for CIFAR. Its DIA-PreResNet and DIA-WRN
+end each branch in a norm that the plain ones lack; here it is set for every arm, so that only attention differs."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,7 @@ PROFILES: dict[str, Profile] = {
         Profile(
             "paper",
             RunConfig(
-                model=ModelConfig(depth=164, block="bottleneck"),
+                model=ModelConfig(**OFFICIAL_MODELS["resnet"]),
                 data=DataConfig(source="cifar100", val_size=0),
                 train=OFFICIAL_RECIPES["resnet"],
             ),

@@ -1,7 +1,7 @@
 """What a network costs: parameters, multiply-accumulates, what training keeps in memory, and where its gates start."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from dianet_lab.analysis.capture import capture
 from dianet_lab.attention.stage import stage_attentions
-from dianet_lab.models import count_attention_parameters, count_dead_parameters, count_macs, count_parameters
+from dianet_lab.config import AttentionConfig, ModelConfig
+from dianet_lab.models import assemble, count_attention_parameters, count_dead_parameters, count_macs, count_parameters
 
 BATCH = 8
 """Images of the batch that memory and gates are measured on."""
@@ -54,6 +55,29 @@ def _gates(model: nn.Module, images: Tensor) -> Tensor:
     with capture(model) as trace:
         model(images)
     return torch.cat([torch.from_numpy(gates.values).flatten() for gates in trace.stages()])
+
+
+def units_by_depth(backbone: str, depths: Sequence[int], arms: Mapping[str, AttentionConfig], **shape) -> pd.DataFrame:
+    """Parameters of all attention units of a network, a row for each depth and arm: depth, blocks, arm, parameters.
+
+    Args:
+        shape: further fields of ``ModelConfig``, such as ``block="bottleneck"``.
+    """
+    rows = []
+    for depth in depths:
+        for arm, attention in arms.items():
+            config = ModelConfig(backbone=backbone, depth=depth, attention=attention, **shape)
+            with torch.device("meta"):  # counted, never run
+                parameters = count_attention_parameters(assemble(config))
+            rows.append({"depth": depth, "blocks": config.blocks_per_stage, "arm": arm, "parameters": parameters})
+    return pd.DataFrame(rows)
+
+
+def crossover(costs: pd.DataFrame, arm: str, other: str) -> int | None:
+    """The first depth of :func:`units_by_depth` at which ``arm`` has fewer parameters than ``other``; None for none."""
+    table = costs.pivot(index="depth", columns="arm", values="parameters")
+    cheaper = table.index[table[arm] < table[other]]
+    return int(cheaper[0]) if len(cheaper) else None
 
 
 def saved_bytes(model: nn.Module, step: Callable[[], Any]) -> int:

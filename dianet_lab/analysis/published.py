@@ -1,36 +1,138 @@
-"""Parameter counts that others published, to hold ours against."""
+"""Parameter counts that others published, or that follow from the official code, to hold ours against."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
+import torch
+import torchvision
 
+from dianet_lab.attach import attach_attention
 from dianet_lab.config import AttentionConfig, ModelConfig
-from dianet_lab.models import build_model, count_attention_parameters, count_parameters
+from dianet_lab.models import assemble, count_attention_parameters, count_parameters
 
-_PLAIN = AttentionConfig(unit="none")
-_SENET = AttentionConfig(unit="se", sharing="none", reduction=16)
-_DIANET = AttentionConfig()
+PLAIN = AttentionConfig(unit="none")
+SENET = AttentionConfig(unit="se", sharing="none", reduction=16)
+DIANET = AttentionConfig()
+ARMS = {"plain": PLAIN, "SE per block": SENET, "DIA": DIANET}
 
-PUBLISHED: list[tuple[str, int, str, int, AttentionConfig, int, str]] = [
-    ("plain", 20, "basic", 10, _PLAIN, 272_474, "pytorchcv"),
-    ("SE per block", 20, "basic", 10, _SENET, 274_847, "pytorchcv"),
-    ("DIA", 20, "basic", 10, _DIANET, 286_866, "pytorchcv"),
-    ("plain", 110, "basic", 100, _PLAIN, 1_736_564, "pytorchcv"),
-    ("SE per block", 110, "basic", 100, _SENET, 1_750_802, "pytorchcv"),
-    ("DIA", 110, "basic", 100, _DIANET, 1_750_956, "pytorchcv"),
-    ("plain", 164, "bottleneck", 100, _PLAIN, 1_727_284, "pytorchcv"),
-    ("SE per block", 164, "bottleneck", 100, _SENET, 1_929_388, "pytorchcv"),
-    ("DIA", 164, "bottleneck", 100, _DIANET, 1_946_132, "pytorchcv"),
-]
-"""Arm, depth, block, classes, attention, parameters, and who says so: the ``gluon/README.md`` of pytorchcv's repository
-(osmr/imgclsmob), counted there from an implementation of its own."""
+PYTORCHCV = "pytorchcv"
+"""``gluon/README.md`` of pytorchcv's repository (osmr/imgclsmob), counted there from an implementation of its own."""
+OFFICIAL = "official code"
+"""Counted by hand from the layer shapes in the official repository (gbup-group/DIANet); those with SE from the same
+shapes, since the repository has none."""
+TORCHVISION = "torchvision + DIA"
+"""torchvision's own count and, by the closed form 10Cq + 2q + 8C, a cell for each stage."""
 
 
-def compare_counts() -> pd.DataFrame:
-    """One row a network: its parameters here, those of its attention units, and the published number."""
+class Published(NamedTuple):
+    """A network and its published number of parameters: exact as ``1,946,132``, or rounded as ``1.95M``."""
+
+    network: str
+    arm: str
+    classes: int
+    parameters: str
+    source: str
+    model: ModelConfig | tuple[str, AttentionConfig]
+    """A configuration of the lab, or the name of torchvision's function and what is attached to its network."""
+
+
+_DEPTHS = ((20, "basic"), (56, "basic"), (110, "basic"), (164, "bottleneck"))
+_CLOSED = {  # (backbone, arm) -> parameters at the depths above, for 10 and for 100 classes
+    ("resnet", "plain"): ((272_474, 855_770, 1_730_714, 1_704_154), (278_324, 861_620, 1_736_564, 1_727_284)),
+    ("resnet", "SE per block"): ((274_847, 862_889, 1_744_952, 1_906_258), (280_697, 868_739, 1_750_802, 1_929_388)),
+    ("resnet", "DIA"): ((286_866, 870_162, 1_745_106, 1_923_002), (292_716, 876_012, 1_750_956, 1_946_132)),
+    ("preresnet", "plain"): ((272_282, 855_578, 1_730_522, 1_703_258), (278_132, 861_428, 1_736_372, 1_726_388)),
+    ("preresnet", "SE per block"): ((274_559, 862_601, 1_744_664, 1_904_882), (280_409, 868_451, 1_750_514, 1_928_012)),
+    ("preresnet", "DIA"): ((286_674, 869_970, 1_744_914, 1_922_106), (292_524, 875_820, 1_750_764, 1_945_236)),
+}
+
+
+def _pytorchcv() -> list[Published]:
     rows = []
-    for arm, depth, block, classes, attention, published, source in PUBLISHED:
-        model = build_model(ModelConfig(depth=depth, block=block, attention=attention), num_classes=classes)
+    for (backbone, arm), counts in _CLOSED.items():
+        for classes, numbers in zip((10, 100), counts, strict=True):
+            for (depth, block), number in zip(_DEPTHS, numbers, strict=True):
+                # pytorchcv's SE-PreResNet has its outer norm behind the first convolution.
+                outer = {"outer_norm": "first"} if (backbone, arm) == ("preresnet", "SE per block") else {}
+                model = ModelConfig(backbone=backbone, depth=depth, block=block, attention=ARMS[arm], **outer)
+                title = {"resnet": "ResNet", "preresnet": "PreResNet"}[backbone]
+                name = f"{title}-{depth}, {block}"
+                rows.append(Published(name, arm, classes, f"{number:,}", PYTORCHCV, model))
+    return rows
+
+
+_PRERESNET = {"backbone": "preresnet", "depth": 164, "block": "bottleneck"}
+_WRN = {"backbone": "wide_resnet", "depth": 52, "widen": 4}
+_RESNEXT = {"backbone": "resnext", "depth": 101, "width": 32, "widen": 4}
+
+
+def _official() -> list[Published]:
+    extra = "DIA, extra norm"
+    rows = [
+        ("PreResNet-164, bottleneck", extra, "1,961,364", _PRERESNET | {"branch_norm": True}, DIANET),
+        ("WRN-52-4", "plain", "12,072,500", _WRN, PLAIN),
+        ("WRN-52-4", extra, "12,298,516", _WRN | {"branch_norm": True}, DIANET),
+        ("WRN-52-4", "SE per block", "12.16M", _WRN, SENET),
+        ("ResNeXt-101, 8x32", "plain", "32,138,244", _RESNEXT, PLAIN),
+        ("ResNeXt-101, 8x32", "DIA", "33,006,020", _RESNEXT, DIANET),
+        ("ResNeXt-101, 8x32", "SE per block", "32.62M", _RESNEXT, SENET),
+    ]
+    deep = {"depth": 164, "block": "bottleneck"}
+    for reduction, count in {1: "2.59M", 2: "2.16M", 4: "1.95M", 8: "1.84M", 16: "1.78M"}.items():
+        rows.append(
+            ("ResNet-164, bottleneck", f"DIA, r={reduction}", count, deep, AttentionConfig(reduction=reduction))
+        )
+    for cells, count in {1: "1.95M", 2: "2.64M", 3: "3.33M", 4: "4.02M"}.items():
+        rows.append(("ResNet-164, bottleneck", f"DIA, {cells} cells", count, deep, AttentionConfig(cells=cells)))
+    depths = {83: ("0.893M", "0.994M", "1.112M"), 164: ("1.727M", "1.929M", "1.946M")}
+    depths |= {245: ("2.562M", "2.865M", "2.781M"), 407: ("4.231M", "4.736M", "4.450M")}
+    for depth, counts in depths.items():
+        for arm, count in zip(ARMS, counts, strict=True):
+            rows.append((f"ResNet-{depth}, bottleneck", arm, count, {"depth": depth, "block": "bottleneck"}, ARMS[arm]))
+    return [
+        Published(name, arm, 100, count, OFFICIAL, ModelConfig(**shape, attention=attention))
+        for name, arm, count, shape, attention in rows
+    ]
+
+
+def _torchvision() -> list[Published]:
+    rows = [
+        ("ResNet-34", "resnet34", 20, "21,973,764"),
+        ("ResNet-50", "resnet50", 20, "28,358,052"),
+        ("ResNet-152", "resnet152", 10, "65,771,812"),
+        ("ResNeXt-50, 32x4d", "resnext50_32x4d", 20, "27,829,924"),
+    ]
+    return [
+        Published(name, f"DIA, r={r}", 1000, count, TORCHVISION, (function, AttentionConfig(reduction=r)))
+        for name, function, r, count in rows
+    ]
+
+
+PUBLISHED: list[Published] = [*_pytorchcv(), *_official(), *_torchvision()]
+
+
+def compare_counts(rows: Sequence[Published] = tuple(PUBLISHED)) -> pd.DataFrame:
+    """One row a network: its parameters here, those of its attention units, and the published number."""
+    found = []
+    for row in rows:
+        model = _built(row)
         ours = count_parameters(model)
-        row = {"network": f"ResNet-{depth}, {block}", "classes": classes, "arm": arm, "this lab": ours}
-        row |= {source: published, "equal": "yes" if ours == published else "NO"}
-        rows.append(row | {"of the units": count_attention_parameters(model)})
-    return pd.DataFrame(rows)
+        digits = len(row.parameters.partition(".")[2]) - 1
+        shown = f"{ours / 1e6:.{digits}f}M" if row.parameters.endswith("M") else f"{ours:,}"
+        names = {"network": row.network, "classes": row.classes, "arm": row.arm, "this lab": ours}
+        verdict = {
+            "published": row.parameters,
+            "source": row.source,
+            "equal": "yes" if shown == row.parameters else "NO",
+        }
+        found.append(names | verdict | {"of the units": count_attention_parameters(model)})
+    return pd.DataFrame(found)
+
+
+def _built(row: Published) -> torch.nn.Module:
+    with torch.device("meta"):  # counted, never run
+        if isinstance(row.model, ModelConfig):
+            return assemble(row.model, 3, row.classes)
+        function, attention = row.model
+        return attach_attention(getattr(torchvision.models, function)(), attention)

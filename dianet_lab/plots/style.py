@@ -58,9 +58,13 @@ _SPARE_MARKERS = ("X", "p", "h", "<", ">", "*", "P")
 
 
 def arm_style(arm: str) -> ArmStyle:
-    """Colour and marker of an arm. An unknown name gets the same ones in every process, by a hash of the name."""
-    if arm in ARM_STYLES:
-        return ARM_STYLES[arm]
+    """Colour and marker of an arm; ``PreResNet, DIA`` has those of ``DIA``.
+
+    An unknown name gets the same ones in every process, by a hash of the name.
+    """
+    for name in (arm, str(arm).partition(", ")[2]):
+        if name in ARM_STYLES:
+            return ARM_STYLES[name]
     number = int.from_bytes(hashlib.sha256(str(arm).encode()).digest()[:8], "big")
     color, marker = number % len(_SPARE_COLORS), number // len(_SPARE_COLORS) % len(_SPARE_MARKERS)
     return ArmStyle(_SPARE_COLORS[color], _SPARE_MARKERS[marker])

@@ -7,6 +7,7 @@ from typing import Any
 from dianet_lab.config import RunConfig, TrainConfig
 from dianet_lab.errors import ConfigError, unknown_name
 from dianet_lab.profiles import Profile, get_profile
+from dianet_lab.studies.networks import networks_study
 from dianet_lab.studies.study import Contrast, Study
 
 _ATTENTION = "model.attention."
@@ -89,6 +90,7 @@ STUDIES: dict[str, Callable[[RunConfig, range, int], Study]] = {
     "activation": _activation,
     "reduction": _reduction,
     "vectors": _vectors,
+    "networks": networks_study,
 }
 
 
@@ -123,6 +125,8 @@ def get_study(
     scale = get_profile(profile)
     if name == "vectors":
         scale = _for_looking_into(scale, data or scale.base.data.source)
+    if name == "networks":
+        scale = replace(scale, seeds=min(3, scale.seeds))
     base = customised(scale, epochs=epochs, data=data, train_size=train_size)
     count = scale.seeds if seeds is None else seeds
     if count < 1:

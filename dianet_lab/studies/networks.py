@@ -1,0 +1,70 @@
+"""The study of all backbones: each plain, with SE per block and with DIA, as deep as the scale's ResNet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dianet_lab.backbones.registry import BACKBONES
+from dianet_lab.config import ModelConfig, RunConfig
+from dianet_lab.profiles import OFFICIAL_MODELS, OFFICIAL_RECIPES
+from dianet_lab.studies.study import Contrast, Study
+
+UNITS: dict[str, dict[str, Any]] = {
+    "plain": {"unit": "none"},
+    "SE per block": {"unit": "se", "sharing": "none", "reduction": 16},
+    "DIA": {},
+}
+
+SMALL: dict[str, dict[str, Any]] = {
+    "preresnet": {},
+    "wide_resnet": {"widen": 2},
+    "resnext": {"widen": 2, "cardinality": 4, "base_width": 4},
+}
+"""What makes the other backbones about as costly as the ResNet of a small scale."""
+
+
+def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
+    """Every backbone with every unit of :data:`UNITS`; at the paper's scale its networks and recipes.
+
+    The arms of the ResNet are those of the other studies, by name and by run; the others are called
+    ``PreResNet, DIA``. Compared is DIA with plain and with SE, on each backbone by itself.
+    """
+    official = base.model == ModelConfig(**OFFICIAL_MODELS["resnet"])
+    arms: dict[str, Mapping[str, Any]] = {}
+    contrasts = []
+    for name, backbone in BACKBONES.items():
+        shape = _official(name, base) if official else _small(name, base)
+        titles = {unit: unit if name == "resnet" else f"{backbone.title}, {unit}" for unit in UNITS}
+        for unit, title in titles.items():
+            arms[title] = shape | {f"model.attention.{field}": value for field, value in UNITS[unit].items()}
+        dia = titles.pop("DIA")
+        contrasts += [Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}) for unit, arm in titles.items()]
+        if shape.get("model.branch_norm"):  # the plain network as it was published, without DIA's extra norm
+            arms[f"{backbone.title}, no extra norm"] = arms[titles["plain"]] | {"model.branch_norm": False}
+    return Study("networks", base, arms=arms, seeds=seeds, baseline="plain", contrasts=contrasts, threads=threads)
+
+
+def backbone_of(arm: str) -> str:
+    """The title of an arm's backbone."""
+    title, comma, _ = arm.partition(", ")
+    return title if comma else BACKBONES["resnet"].title
+
+
+def _small(name: str, base: RunConfig) -> dict[str, Any]:
+    """As many blocks a stage, and as wide a stem, as the base."""
+    if name == "resnet":
+        return {}
+    step, rest = BACKBONES[name].rule()
+    depth = step * base.model.blocks_per_stage + rest
+    return {f"model.{field}": value for field, value in ({"backbone": name, "depth": depth} | SMALL[name]).items()}
+
+
+def _official(name: str, base: RunConfig) -> dict[str, Any]:
+    """The network of the official repository with its recipe, stretched as the base's was."""
+    if name == "resnet":
+        return {}
+    recipe, usual = OFFICIAL_RECIPES[name], OFFICIAL_RECIPES["resnet"].epochs
+    if base.train.epochs != usual:
+        recipe = recipe.with_epochs(max(1, round(recipe.epochs * base.train.epochs / usual)))
+    defaults = ModelConfig(**OFFICIAL_MODELS[name]).model_dump(exclude={"attention"})
+    model = {f"model.{field}": value for field, value in defaults.items()}
+    return model | {f"train.{field}": value for field, value in recipe.model_dump().items()}
