@@ -1,4 +1,4 @@
-"""How fast one training step is on the CPU: our DIA network against our plain network and against pytorchcv's DIA.
+"""How fast one training step is on the CPU: our DIA, SE and plain networks against each other and pytorchcv's.
 
 A step is forward, loss, backward and SGD on one batch of random 3x32x32 images, by the same code for all networks. A
 round measures all of them, one after another, in an order that rotates; a ratio is taken within a round, and the median
@@ -17,8 +17,9 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from dianet_lab.analysis.cost import saved_bytes
 from dianet_lab.attention.registry import NO_UNIT
 from dianet_lab.config import AttentionConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.data.images import ImageData, Splits, channel_statistics
@@ -27,15 +28,23 @@ from dianet_lab.training.loop import Training
 
 try:
     from pytorchcv.models.diaresnet_cifar import get_diaresnet_cifar
+    from pytorchcv.models.resnet_cifar import get_resnet_cifar
+    from pytorchcv.models.seresnet_cifar import get_seresnet_cifar
 except ImportError:
-    get_diaresnet_cifar = None
+    THEIRS = {}
+else:
+    THEIRS = {"DIA": get_diaresnet_cifar, "SE": get_seresnet_cifar, "plain": get_resnet_cifar}
 
 CPU = torch.device("cpu")
-WIDTH = 50  # of a table's first column
-DIA, PLAIN = "our DIA", "our plain network"
-PEERS = {
-    "pytorchcv, channels_first": torch.contiguous_format,  # as shipped
-    "pytorchcv, channels_last": torch.channels_last,
+WIDTH = 54  # of a table's first column
+OURS = {
+    "DIA": AttentionConfig(),
+    "SE": AttentionConfig(unit="se", sharing="none", reduction=16),
+    "plain": AttentionConfig(unit=NO_UNIT),
+}
+FORMATS = {
+    "channels_first": torch.contiguous_format,  # as shipped
+    "channels_last": torch.channels_last,
 }
 
 
@@ -77,10 +86,10 @@ def our_training(network: Network, data: ImageData, attention: AttentionConfig) 
     return training
 
 
-def peer_training(network: Network, data: ImageData, memory_format: torch.memory_format) -> Training:
+def peer_training(network: Network, data: ImageData, unit: str, memory_format: torch.memory_format) -> Training:
     """pytorchcv's network of the same shape under the same step, with the same optimizer."""
-    training = our_training(network, data, AttentionConfig())
-    model = get_diaresnet_cifar(network.classes, network.depth, bottleneck=network.block == "bottleneck")
+    training = our_training(network, data, OURS[unit])
+    model = THEIRS[unit](network.classes, network.depth, bottleneck=network.block == "bottleneck")
     ours, theirs = count_parameters(training.model), count_parameters(model)
     if ours != theirs:
         raise SystemExit(f"{network}: ours has {ours:,} parameters, pytorchcv's {theirs:,}; they can't be compared.")
@@ -91,33 +100,11 @@ def peer_training(network: Network, data: ImageData, memory_format: torch.memory
 
 def trainings(network: Network, data: ImageData) -> dict[str, Training]:
     """Every variant of a network, under the name that the table shows."""
-    found = {
-        DIA: our_training(network, data, AttentionConfig()),
-        PLAIN: our_training(network, data, AttentionConfig(unit=NO_UNIT)),
-    }
-    if get_diaresnet_cifar is not None:
-        found |= {name: peer_training(network, data, memory_format) for name, memory_format in PEERS.items()}
+    found = {f"our {unit}": our_training(network, data, attention) for unit, attention in OURS.items()}
+    for unit in THEIRS:
+        for name, memory_format in FORMATS.items():
+            found[f"pytorchcv's {unit}, {name}"] = peer_training(network, data, unit, memory_format)
     return found
-
-
-def saved_bytes(training: Training, batch: Tensor, labels: Tensor) -> int:
-    """What one step keeps for its backward pass: each storage once, without the model's own parameters and buffers."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in own_tensors(training.model)}
-    saved: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor  # which keeps the storage alive, so that its address stays unique
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        training.update(batch, labels)
-    return sum(saved.values())
-
-
-def own_tensors(model: nn.Module) -> list[Tensor]:
-    return [*model.parameters(), *model.buffers()]
 
 
 def seconds_per_step(training: Training, batch: Tensor, labels: Tensor, steps: int) -> float:
@@ -131,8 +118,11 @@ def measure(network: Network, rounds: int, steps: int) -> tuple[dict[str, list[f
     """Seconds a step in each round, and the saved bytes, of every variant."""
     data = random_images(network)
     variants = trainings(network, data)
-    batch, labels = next(variants[DIA].stream.epoch(0, 0))
-    saved = {name: saved_bytes(training, batch, labels) for name, training in variants.items()}
+    batch, labels = next(variants["our DIA"].stream.epoch(0, 0))
+    saved = {
+        name: saved_bytes(training.model, lambda training=training: training.update(batch, labels))
+        for name, training in variants.items()
+    }
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(-1, rounds):  # round -1 warms up
         names = list(variants)
@@ -153,11 +143,14 @@ def show(network: Network, seconds: dict[str, list[float]], saved: dict[str, int
         step = statistics.median(found)
         print(f"{name:<{WIDTH}}{1000 * step:>10,.0f}{size / step:>10,.0f}{saved[name] / size / 2**20:>18.2f}")
     print(f"{'ratio':<{WIDTH}}{'median':>10}{'range':>18}")
-    show_ratio("step time of DIA over plain", seconds[DIA], seconds[PLAIN])
-    print(f"{'saved activations of DIA over plain':<{WIDTH}}{saved[DIA] / saved[PLAIN]:>10.3f}")
-    for name in PEERS:
-        if name in seconds:
-            show_ratio(f"speed of our DIA over {name}", seconds[name], seconds[DIA])
+    for unit in ("DIA", "SE"):
+        show_ratio(f"step time of {unit} over plain", seconds[f"our {unit}"], seconds["our plain"])
+        ratio = saved[f"our {unit}"] / saved["our plain"]
+        print(f"{f'saved activations of {unit} over plain':<{WIDTH}}{ratio:>10.3f}")
+    for unit in THEIRS:
+        for name in FORMATS:
+            peer = f"pytorchcv's {unit}, {name}"
+            show_ratio(f"speed of our {unit} over {peer}", seconds[peer], seconds[f"our {unit}"])
 
 
 def show_ratio(title: str, above: list[float], below: list[float]) -> None:
@@ -175,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
-    if get_diaresnet_cifar is None:
+    if not THEIRS:
         print("pytorchcv is not installed, so there is no comparison with it: pip install pytorchcv")
     else:
         print(f"pytorchcv {importlib.metadata.version('pytorchcv')}")

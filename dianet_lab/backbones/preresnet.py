@@ -57,24 +57,32 @@ class PreActivationBlock(nn.Module):
         self.projection = conv(inputs, outputs, 1, stride) if skip and not same else None
 
     @property
+    def closing_norm(self) -> nn.BatchNorm2d | None:
+        """The norm that ends the branch: there is one only with ``branch_norm``."""
+        return self.branch_norm
+
+    @property
     def last_norm(self) -> nn.BatchNorm2d | None:
         """The last norm on the branch. Only ReLU and a convolution follow it, so its gamma scales the branch too."""
         return self.branch_norm or (self.layer3 or self.layer2).norm
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def before_norm(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The branch before its closing norm, and the shortcut."""
         activated = self.layer1.activate(x)
         branch = self.layer1.conv(activated)
         if self.layer3 is not None:
             branch = self.layer2(branch)
         last = self.layer3 or self.layer2
         branch = last.conv(self.dropout(last.activate(branch)))
-        if self.branch_norm is not None:
-            branch = self.branch_norm(branch)
         if not self.skip:
             return branch, None
         if self.projection is None:
             return branch, x
         return branch, self.projection(x if self.raw else activated)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        branch, shortcut = self.before_norm(x)
+        return (branch if self.branch_norm is None else self.branch_norm(branch)), shortcut
 
 
 def pre_activation_stages(

@@ -1,11 +1,12 @@
 """The residual skeleton: a stage runs its blocks, asks the attention for a gate and adds the gated branch."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dianet_lab.attention.stage import StageAttention
+from dianet_lab.backbones.gated import GatedSum, is_trained_channel_gate, normed, saves_memory
 
 
 class Plan(NamedTuple):
@@ -26,9 +27,12 @@ class Stage(nn.Module):
     """The blocks of one width and resolution, and the attention that they share.
 
     A block maps ``x`` to ``(branch, shortcut)``, both ``[batch, channel, height, width]`` (the shortcut is ``None`` in
-    a network without skip connections), and has ``last_norm``, the last norm on its branch, or ``None``. The stage
-    computes ``branch * gate + shortcut`` and, with ``relu``, its ReLU, the official order (gbup-group/DIANet,
-    ``dia_resnet.py`` and, without ReLU, ``dia_preresnet.py``), and threads the state from block to block as a value.
+    a network without skip connections). It has ``last_norm``, the last norm on its branch, and ``closing_norm``, the
+    one that ends the branch (either may be ``None``), and ``before_norm(x)``: what a call gives, before the latter.
+
+    The stage computes ``branch * gate + shortcut`` and, with ``relu``, its ReLU, the official order
+    (gbup-group/DIANet, ``dia_resnet.py`` and, without ReLU, ``dia_preresnet.py``), and threads the state from block to
+    block as a value.
     """
 
     def __init__(self, blocks: list[nn.Module], attention: StageAttention | None = None, relu: bool = True):
@@ -38,14 +42,29 @@ class Stage(nn.Module):
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
-        state = gate = None
+        state = None
         for index, block in enumerate(self.blocks):
-            branch, shortcut = block(x)
-            if self.attention is not None:
-                gate, state = self.attention(index, branch, state)
-            x = combine(branch, gate, shortcut)
-            x = x.relu_() if self.relu else x
+            x, state = self._step(index, block, x, state)
         return x
+
+    def _step(self, index: int, block: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One block: its sum and the state after it."""
+        if self.attention is None:
+            branch, shortcut = block(x)
+            return self._activated(combine(branch, None, shortcut)), None
+        lean = saves_memory(block)
+        if lean:
+            source, shortcut = block.before_norm(x)
+            branch, scale, offset = normed(block.closing_norm, source)
+        else:
+            branch, shortcut = block(x)
+        gate, state = self.attention(index, branch, state)
+        if lean and shortcut is not None and is_trained_channel_gate(gate):
+            return GatedSum.apply(branch, gate, shortcut, source.detach(), scale, offset, self.relu), state
+        return self._activated(combine(branch, gate, shortcut)), state
+
+    def _activated(self, x: Tensor) -> Tensor:
+        return x.relu_() if self.relu else x
 
 
 def combine(branch: Tensor, gate: Tensor | None, shortcut: Tensor | None) -> Tensor:

@@ -31,18 +31,28 @@ class PostActivationBlock(nn.Module):
         self.projection = ConvNorm(inputs, outputs, 1, stride, norm=norm, relu=False) if project else None
 
     @property
-    def last_norm(self) -> nn.BatchNorm2d | None:
-        """The norm that ends the branch; its gamma is what ``branch_gain`` sets."""
+    def closing_norm(self) -> nn.BatchNorm2d | None:
+        """The norm that ends the branch."""
         return getattr(self, f"layer{self.layer_count}").norm
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    @property
+    def last_norm(self) -> nn.BatchNorm2d | None:
+        """The same; its gamma is what ``branch_gain`` sets."""
+        return self.closing_norm
+
+    def before_norm(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The branch before its closing norm, and the shortcut."""
         shortcut = None
         if self.skip:
             shortcut = x if self.projection is None else self.projection(x)
         branch = x
-        for index in range(1, self.layer_count + 1):
+        for index in range(1, self.layer_count):
             branch = getattr(self, f"layer{index}")(branch)
-        return branch, shortcut
+        return getattr(self, f"layer{self.layer_count}").conv(branch), shortcut
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        branch, shortcut = self.before_norm(x)
+        return (branch if self.closing_norm is None else self.closing_norm(branch)), shortcut
 
 
 class BasicBlock(PostActivationBlock):

@@ -1,0 +1,71 @@
+"""The gated sum of a training step, which keeps no copy of the branch.
+
+A gate's gradient needs the branch, which nothing else needs afterwards. But the branch is a norm's output, that is
+``scale * source + offset`` channel by channel, and the norm keeps its input for its own gradient anyway. So the sum
+over space that makes the gate's gradient is taken of ``source`` instead.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+
+class GatedSum(torch.autograd.Function):
+    """``relu(branch * gate + shortcut)``, the ReLU only where asked, with ``branch = scale * source + offset``.
+
+    ``branch``, ``shortcut`` and ``source`` are ``[B, C, H, W]``, ``gate`` is ``[B, C, 1, 1]``, ``scale`` and ``offset``
+    are ``[C]``. The gradient flows to branch, gate and shortcut; the other three only say what the branch was.
+    """
+
+    @staticmethod
+    def forward(ctx, branch, gate, shortcut, source, scale, offset, relu: bool) -> Tensor:
+        out = torch.addcmul(shortcut, branch, gate)
+        if relu:
+            out.relu_()
+        ctx.relu = relu
+        ctx.save_for_backward(gate, source, scale, offset, *([out] if relu else []))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        gate, source, scale, offset, *out = ctx.saved_tensors
+        if ctx.relu:
+            grad = torch.ops.aten.threshold_backward(grad, out[0], 0)
+        space, single = (2, 3), scale.dtype  # sums over space are taken in the precision of the norm
+        moment = (grad * source).sum(space, dtype=single)
+        slope = torch.addcmul(offset * grad.sum(space, dtype=single), scale, moment)
+        return grad * gate, slope[:, :, None, None].to(gate.dtype), grad, None, None, None, None
+
+
+def normed(norm: nn.BatchNorm2d, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A BatchNorm in training mode: its output, and the ``scale`` and ``offset [C]`` that make it of ``source``."""
+    norm.num_batches_tracked.add_(1)
+    weight, bias = norm.weight, norm.bias
+    branch, mean, inverse = torch.native_batch_norm(
+        source, weight, bias, norm.running_mean, norm.running_var, True, norm.momentum, norm.eps
+    )
+    with torch.no_grad():
+        scale = weight * inverse
+        return branch, scale, torch.addcmul(bias, mean, scale, value=-1)
+
+
+def is_trained_channel_gate(gate: Tensor | None) -> bool:
+    """Whether a gate is ``[B, C, 1, 1]`` and has a gradient to be made."""
+    return gate is not None and gate.requires_grad and gate.shape[2:].numel() == 1
+
+
+def saves_memory(block: nn.Module) -> bool:
+    """Whether a block's step can run on :class:`GatedSum`: a training step of a branch that ends in a norm.
+
+    Not under a compiler, which has its own ways, nor where a hook waits for a module that would not be called.
+    """
+    norm = block.closing_norm
+    if norm is None or not norm.training or not torch.is_grad_enabled():
+        return False
+    return not torch.compiler.is_compiling() and not any(map(_has_hooks, (block, norm)))
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    kinds = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(kinds)

@@ -1,0 +1,85 @@
+"""The gated sum of a training step: the same numbers as written out, in less memory, and out of the way of hooks."""
+
+import copy
+
+import pytest
+import torch
+from test_networks import images, small_model
+
+from dianet_lab import AttentionConfig, ModelConfig, build_model
+from dianet_lab.analysis.cost import saved_bytes
+from dianet_lab.attention.registry import UNITS
+from dianet_lab.backbones import residual
+from dianet_lab.backbones.gated import GatedSum, normed
+
+CLOSED = [("resnet", {}), ("resnext", {}), ("preresnet", {"branch_norm": True}), ("wide_resnet", {"branch_norm": True})]
+"""Backbones whose branch ends in a norm."""
+
+
+def step(model, monkeypatch, lean):
+    """Output, gradients and running statistics of one training step, by the gated sum or written out."""
+    with monkeypatch.context() as patch:
+        if not lean:
+            patch.setattr(residual, "saves_memory", lambda block: False)
+        model = copy.deepcopy(model).train()
+        logits = model(images(4).double())
+        logits.square().sum().backward()
+    return logits, [p.grad for p in model.parameters()], list(model.buffers())
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(("backbone", "options"), CLOSED, ids=lambda value: str(value))
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_are_those_written_out(self, backbone, options, unit, monkeypatch):
+        model = small_model(backbone, AttentionConfig(unit=unit), **options).double()
+        lean, plain = (step(model, monkeypatch, lean) for lean in (True, False))
+        assert torch.equal(lean[0], plain[0])
+        for one, other in zip(lean[1], plain[1], strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+        assert all(torch.equal(one, other) for one, other in zip(lean[2], plain[2], strict=True))
+
+    @pytest.mark.parametrize("relu", [True, False])
+    def test_of_the_gradient_are_those_of_finite_differences(self, relu):
+        norm = torch.nn.BatchNorm2d(3).double()
+        gate, shortcut = torch.rand(2, 3, 1, 1).double().requires_grad_(), torch.randn(2, 3, 4, 4).double()
+        source = torch.randn(2, 3, 4, 4).double()
+        branch, scale, offset = normed(norm, source)
+        torch.testing.assert_close(branch, scale[:, None, None] * source + offset[:, None, None])
+        inputs = (branch.detach().requires_grad_(), gate, shortcut.requires_grad_())
+
+        def moved(branch, gate, shortcut):
+            """With a branch that moves, its source must move along."""
+            moved_source = (branch - offset[:, None, None]) / scale[:, None, None]
+            return GatedSum.apply(branch, gate, shortcut, moved_source.detach(), scale, offset, relu)
+
+        assert torch.autograd.gradcheck(moved, inputs)
+
+    def test_of_the_norm_are_torchs(self):
+        ours, theirs = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
+        x = torch.randn(4, 3, 5, 5)
+        torch.testing.assert_close(normed(ours, x)[0], theirs(x))
+        for one, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+class TestMemory:
+    @pytest.mark.parametrize("unit", ["lstm", "se"])
+    def test_of_a_step_is_hardly_more_than_that_of_a_plain_network(self, unit):
+        sizes = {}
+        for name in (unit, "none"):
+            config = ModelConfig(depth=29, block="bottleneck", attention=AttentionConfig(unit=name))
+            model = build_model(config).train()
+            sizes[name] = saved_bytes(model, lambda model=model: model(images(4, 32)))
+        assert sizes[unit] / sizes["none"] < 1.03
+
+
+class TestHooks:
+    @pytest.mark.parametrize("where", ["block", "norm"])
+    def test_on_a_module_that_would_not_be_called_are_called(self, where):
+        model = small_model("resnet", AttentionConfig()).train()
+        block = model.stages[1].blocks[0]
+        seen = []
+        module = block if where == "block" else block.closing_norm
+        module.register_forward_hook(lambda module, inputs, output: seen.append(module))
+        model(images()).sum().backward()
+        assert seen == [module]
