@@ -21,7 +21,8 @@ def build_model(config: ModelConfig, in_channels: int = 3, num_classes: int = 10
     >>> count_parameters(build_model(config, in_channels=3, num_classes=100))
     1946132
     """
-    model = assemble(config, in_channels, num_classes)
+    with torch.random.fork_rng(devices=[]):  # the constructors draw values that are not kept
+        model = assemble(config, in_channels, num_classes)
     initialise(model, seed)
     for stage in model.stages:
         for block in stage.blocks:

@@ -1,6 +1,6 @@
 """How gates ``[image, block, channel]`` vary: over images, over classes and over layers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,14 +83,12 @@ def shown_images(config: RunConfig) -> ImageData:
     )
 
 
-def networks(
-    study: Study, store: RunStore, arms: Sequence[str]
-) -> Iterator[tuple[dict[str, Any], ResidualNet, ImageData]]:
-    """The networks of a study's finished runs, each untrained and trained, with the images to show to it.
+Network = tuple[dict[str, Any], ResidualNet, ImageData]
+"""``({"arm", "seed", "when"}, model, images)``; ``when`` is ``start`` (the seed's initial values) or ``end``."""
 
-    Yields ``({"arm", "seed", "when"}, model, images)``; ``when`` is ``start`` (the same seed's initial values) or
-    ``end``.
-    """
+
+def networks(study: Study, store: RunStore, arms: Sequence[str]) -> Iterator[Network]:
+    """The networks of a study's finished runs, each untrained and trained, with the images to show to it."""
     for arm in arms:
         for seed in study.seeds:
             config = study.config(arm, seed)
@@ -102,17 +100,17 @@ def networks(
             yield which | {"when": "end"}, store.load_model(config.run_id), images
 
 
-def gate_ranges(study: Study, store: RunStore, arms: Sequence[str]) -> pd.DataFrame:
+def gate_ranges(networks: Iterable[Network]) -> pd.DataFrame:
     """Quantiles of all gate values at the start and the end of training: ``arm, when, seed, mean, q05, ..., q95``."""
     rows = []
-    for which, model, images in networks(study, store, arms):
+    for which, model, images in networks:
         values = np.concatenate([gates.values.ravel() for gates in capture_images(model, images)])
         ends = np.quantile(values, list(QUANTILES.values()))
         rows.append(which | {"mean": float(values.mean())} | dict(zip(QUANTILES, map(float, ends), strict=True)))
     return pd.DataFrame(rows)
 
 
-def gate_measures(study: Study, store: RunStore, arms: Sequence[str]) -> pd.DataFrame:
+def gate_measures(networks: Iterable[Network]) -> pd.DataFrame:
     """What the gates of each stage are like, one row a network and stage: ``arm, when, seed, stage`` and
 
     ``mean`` (over everything), ``spread`` (standard deviation over images, mean over channels and blocks),
@@ -120,7 +118,7 @@ def gate_measures(study: Study, store: RunStore, arms: Sequence[str]) -> pd.Data
     over images taken out).
     """
     rows = []
-    for which, model, images in networks(study, store, arms):
+    for which, model, images in networks:
         stages = capture_images(model, images)
         spread = image_spread(stages).groupby("stage")["spread"].mean()
         for stage, gates in enumerate(stages):

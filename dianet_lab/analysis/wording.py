@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from dianet_lab.analysis.interval import points, written
+from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.data.images import ImageData
 from dianet_lab.studies.study import Study
 
@@ -25,6 +26,9 @@ def scale_sentence(study: Study, train: ImageData) -> str:
     """Where a result was seen, and that it says nothing about elsewhere."""
     model, epochs = study.base.model, study.base.train.epochs
     network = f"ResNet-{model.depth} of {model.block} blocks, width {model.width}"
+    others = {BACKBONES[config.model.backbone].title: None for _, config in study.configs()}
+    others.pop(BACKBONES[model.backbone].title)
+    network += f", and {listed(others)} with as many blocks" if others else ""
     says = "is a demonstration and says" if study.demonstration else "says"
     setting = f"{network}, {plural(epochs, 'epoch')}, accuracy of the last epoch"
     return f"Seen on {badge(study, train)} ({setting}), this {says} nothing about other images, networks or recipes."

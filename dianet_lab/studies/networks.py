@@ -25,28 +25,24 @@ SMALL: dict[str, dict[str, Any]] = {
 def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
     """Every backbone with every unit of :data:`UNITS`; at the paper's scale its networks and recipes.
 
-    The arms of the ResNet are those of the other studies, by name and by run; the others are called
-    ``PreResNet, DIA``. Compared is DIA with plain and with SE, on each backbone by itself.
+    Arms are called ``PreResNet, DIA``; the ResNet's have the runs of the other studies. Compared is DIA with plain and
+    with SE, on each backbone by itself.
     """
     official = base.model == ModelConfig(**OFFICIAL_MODELS["resnet"])
     arms: dict[str, Mapping[str, Any]] = {}
     contrasts = []
     for name, backbone in BACKBONES.items():
         shape = _official(name, base) if official else _small(name, base)
-        titles = {unit: unit if name == "resnet" else f"{backbone.title}, {unit}" for unit in UNITS}
+        titles = {unit: f"{backbone.title}, {unit}" for unit in UNITS}
         for unit, title in titles.items():
             arms[title] = shape | {f"model.attention.{field}": value for field, value in UNITS[unit].items()}
         dia = titles.pop("DIA")
         contrasts += [Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}) for unit, arm in titles.items()]
         if shape.get("model.branch_norm"):  # the plain network as it was published, without DIA's extra norm
             arms[f"{backbone.title}, no extra norm"] = arms[titles["plain"]] | {"model.branch_norm": False}
-    return Study("networks", base, arms=arms, seeds=seeds, baseline="plain", contrasts=contrasts, threads=threads)
-
-
-def backbone_of(arm: str) -> str:
-    """The title of an arm's backbone."""
-    title, comma, _ = arm.partition(", ")
-    return title if comma else BACKBONES["resnet"].title
+    return Study(
+        "networks", base, arms=arms, seeds=seeds, baseline=next(iter(arms)), contrasts=contrasts, threads=threads
+    )
 
 
 def _small(name: str, base: RunConfig) -> dict[str, Any]:

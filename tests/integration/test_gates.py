@@ -51,7 +51,7 @@ def test_many_test_images_are_cut_to_a_stratified_thousand(tiny, monkeypatch):
 
 
 def test_ranges_are_those_of_the_activation_before_and_after(study, trained):
-    ranges = gate_ranges(study, trained, list(ARMS)).set_index(["arm", "when", "seed"]).sort_index()
+    ranges = gate_ranges(networks(study, trained, list(ARMS))).set_index(["arm", "when", "seed"]).sort_index()
     assert len(ranges) == 12
     quantiles = ranges[["q05", "q25", "q50", "q75", "q95"]].to_numpy()
     assert (np.diff(quantiles) >= 0).all()
@@ -62,19 +62,19 @@ def test_ranges_are_those_of_the_activation_before_and_after(study, trained):
 
 def test_runs_that_the_store_lacks_are_left_out(study, trained):
     longer = Study("s", study.base, arms=ARMS, seeds=[0, 7])
-    assert set(gate_ranges(longer, trained, list(ARMS)).seed) == {0}
+    assert set(gate_ranges(networks(longer, trained, list(ARMS))).seed) == {0}
 
 
 def test_measures_have_a_row_a_network_and_stage(study, trained):
-    measures = gate_measures(study, trained, list(ARMS))
+    measures = gate_measures(networks(study, trained, list(ARMS)))
     assert len(measures) == 2 * 2 * 3 * 3 and measures.notna().all(axis=None)
     assert measures["class_share"].between(0, 1).all() and (measures["spread"] > 0).all()
     assert measures["correlation"].between(-1, 1).all()
 
 
 def test_networks_are_compared_by_the_statistics_of_a_study(study, trained):
-    networks = per_network(gate_measures(study, trained, list(ARMS)))
-    assert set(networks.arm) == {"DIA", "DIA, untrained", "tanh", "tanh, untrained"}
-    table = effects(networks, [Contrast("trained - untrained", {"DIA": 1, "DIA, untrained": -1})], value="spread")
-    by_arm = networks.pivot(index="seed", columns="arm", values="spread")
+    measured = per_network(gate_measures(networks(study, trained, list(ARMS))))
+    assert set(measured.arm) == {"DIA", "DIA, untrained", "tanh", "tanh, untrained"}
+    table = effects(measured, [Contrast("trained - untrained", {"DIA": 1, "DIA, untrained": -1})], value="spread")
+    by_arm = measured.pivot(index="seed", columns="arm", values="spread")
     assert table.n[0] == 3 and table.estimate[0] == pytest.approx((by_arm["DIA"] - by_arm["DIA, untrained"]).mean())

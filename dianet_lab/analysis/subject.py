@@ -1,0 +1,122 @@
+"""What a notebook about gates looks into: the networks of a study, or one stored run of whatever origin."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+
+from dianet_lab.analysis import wording
+from dianet_lab.analysis.gates import Network, networks, shown_images
+from dianet_lab.backbones.residual import ResidualNet
+from dianet_lab.config import DataConfig
+from dianet_lab.data.batches import evaluation_batches
+from dianet_lab.data.images import ImageData
+from dianet_lab.data.sources import load_data
+from dianet_lab.errors import LabError
+from dianet_lab.interop.imports import as_trained
+from dianet_lab.models import build_model
+from dianet_lab.studies.store import RunStore
+from dianet_lab.studies.study import Contrast, Study
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Networks to look into, and what may be said about them.
+
+    ``pictured`` are those that are drawn, the most interesting one first; ``networks`` gives all, one after the other;
+    ``runs`` is a table of them, ``test`` the images that they are shown, ``contrasts`` what is compared, ``scale`` and
+    ``casualties`` are sentences, ``origin`` is for the report's provenance.
+    """
+
+    pictured: dict[str, ResidualNet]
+    networks: Callable[[], Iterable[Network]]
+    runs: pd.DataFrame
+    test: ImageData
+    contrasts: list[Contrast]
+    scale: str
+    casualties: str
+    origin: dict[str, Any]
+
+
+def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
+    """The networks of the study ``vectors``: drawn are its first seed's, shared, per block and untrained.
+
+    Args:
+        frame: what ``run_study`` gave.
+    """
+    seed = study.seeds[0]
+    shared, single = (study.config(arm, seed) for arm in ("DIA", "per block, carried"))
+    test = shown_images(shared)
+    untrained = build_model(shared.model, test.in_channels, test.num_classes, seed)
+    return Subject(
+        {
+            "shared": store.load_model(shared.run_id),
+            "per block": store.load_model(single.run_id),
+            "untrained": untrained,
+        },
+        lambda: networks(study, store, list(study.arms)),
+        frame[["arm", "seed", "status", "test_accuracy", "train_accuracy"]],
+        test,
+        [
+            Contrast("trained - untrained", {"DIA": 1, "DIA, untrained": -1}),
+            Contrast("shared - per block", {"DIA": 1, "per block, carried": -1}),
+        ],
+        wording.scale_sentence(study, load_data(study.base.data, seed).train),
+        wording.casualties_sentence(frame),
+        {"configuration": study.base, "seeds": list(study.seeds), "run_ids": list(frame["run_id"])},
+    )
+
+
+def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
+    """One stored run, trained here or imported, beside the same network untrained.
+
+    Args:
+        data: images to show to it, as a notebook's parameter names them; those that it was trained on if not given.
+
+    Raises:
+        LabError: the run is not in the store, has no weights or no attention, or images of another kind.
+    """
+    config, manifest = store.config(run_id), store.manifest(run_id)
+    if config.model.attention.unit == "none":
+        raise LabError(f"run {run_id} is a plain network, without a gate to look at")
+    if data is not None:
+        source, _, path = data.partition(":")
+        config = config.model_copy(update={"data": DataConfig(source=source, path=path or None, val_size=0)})
+    test = as_trained(shown_images(config), manifest)
+    model = store.load_model(run_id)
+    _check_images(run_id, manifest["model"], test)
+    start = build_model(config.model, test.in_channels, test.num_classes, config.seed)
+    which = {"arm": run_id, "seed": config.seed}
+    shown = f"{len(test):,} test images of {test.name}"
+    return Subject(
+        {"this run": model, "untrained": start},
+        lambda: [(which | {"when": "start"}, start, test), (which | {"when": "end"}, model, test)],
+        pd.DataFrame([which | {"status": manifest["status"], "test_accuracy": _accuracy(model, test)}]),
+        test,
+        [Contrast("trained - untrained", {run_id: 1, f"{run_id}, untrained": -1})],
+        f"Seen in one network ({run_id}) and {shown}, this says nothing about other networks.",
+        f"Its test accuracy on the {shown} is {100 * _accuracy(model, test):.1f} %.",
+        {"configuration": config, "run_ids": [run_id], "weights": _weights(manifest)},
+    )
+
+
+def _check_images(run_id: str, shape: dict[str, int], test: ImageData) -> None:
+    expected = (shape["in_channels"], shape["num_classes"])
+    if (test.in_channels, test.num_classes) != expected:
+        raise LabError(
+            f"run {run_id} sees images of {expected[0]} channels and {expected[1]} classes, but {test.name} has "
+            f"{test.in_channels} and {test.num_classes}: choose others with the parameter data"
+        )
+
+
+@torch.no_grad()
+def _accuracy(model: ResidualNet, data: ImageData) -> float:
+    hits = [(model(batch).argmax(1) == labels).sum().item() for batch, labels in evaluation_batches(data, 250)]
+    return sum(hits) / len(data)
+
+
+def _weights(manifest: dict[str, Any]) -> str:
+    origin = manifest["provenance"]
+    return f"{origin['source']}:{origin['name']}" if manifest["status"] == "imported" else "trained by this lab"

@@ -1,0 +1,97 @@
+"""What a notebook about gates looks into: a study, a run of this lab, or an imported network."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+from pytorchcv.models.diaresnet_cifar import get_diaresnet_cifar
+
+from dianet_lab.analysis import subject
+from dianet_lab.analysis.gates import gate_measures
+from dianet_lab.config import DataConfig
+from dianet_lab.data.sources import load_data
+from dianet_lab.errors import LabError
+from dianet_lab.interop.imports import import_run
+from dianet_lab.interop.published import NORMALISATION
+from dianet_lab.reports.batch import run_reports
+from dianet_lab.studies.catalog import get_study
+from dianet_lab.studies.execute import run_study
+from dianet_lab.studies.store import RunStore
+from dianet_lab.studies.study import Study
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten classes of 8x8 colour images, 20 to train on and 20 to test with."""
+    names = [f"class {k}" for k in range(10)]
+    features = {"img": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+    pixels = np.random.RandomState(0).randint(0, 256, (20, 8, 8, 3)).astype(np.uint8)
+    for part in ("train", "test"):
+        rows = []
+        for number, image in enumerate(pixels):
+            Image.fromarray(image).save(tmp_path / "one.png")
+            rows.append({"bytes": (tmp_path / "one.png").read_bytes(), "path": f"{number}.png"})
+        images = pa.array(rows, pa.struct({"bytes": pa.binary(), "path": pa.string()}))
+        table = pa.table({"img": images, "label": pa.array([k % 10 for k in range(20)])})
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        pq.write_table(table, tmp_path / f"{part}-00000-of-00001.parquet")
+    return tmp_path
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """pytorchcv's DIA-ResNet-20 with random weights, as its user would have it in a file."""
+    file = tmp_path / "dia20.pth"
+    torch.save(get_diaresnet_cifar(10, 20, bottleneck=False).state_dict(), file)
+    run_id, _ = import_run("pytorchcv:diaresnet20_cifar10", "dia20", file)
+    return run_id
+
+
+class TestRun:
+    def test_of_this_lab_stands_beside_its_untrained_self(self, tiny):
+        store, study = RunStore(), Study("s", tiny, arms={"DIA": {}}, seeds=[2])
+        run_study(study, store, workers=1)
+        run_id = study.config("DIA", 2).run_id
+        seen = subject.of_run(store, run_id)
+        assert list(seen.pictured) == ["this run", "untrained"]
+        assert seen.runs.loc[0, "test_accuracy"] == store.manifest(run_id)["result"]["test_accuracy"]
+        assert len(gate_measures(seen.networks())) == 2 * 3
+
+    def test_that_was_imported_sees_images_as_it_was_trained_with(self, imported, folder):
+        seen = subject.of_run(RunStore(), imported, f"parquet:{folder}")
+        assert tuple(seen.test.mean.tolist()) == pytest.approx(NORMALISATION["mean"])
+        own = load_data(DataConfig(source="parquet", path=str(folder), val_size=0), 0).test
+        assert not torch.allclose(own.std, seen.test.std)
+        assert "imported-dia20" in seen.scale and seen.origin["weights"] == "pytorchcv:diaresnet20_cifar10"
+
+    def test_refuses_images_of_another_kind(self, imported):
+        with pytest.raises(LabError, match="3 channels and 10 classes.*digits has 1 and 10"):
+            subject.of_run(RunStore(), imported, "digits")
+
+    def test_without_a_gate_is_refused(self, tiny):
+        store = RunStore()
+        study = Study("s", tiny, arms={"plain": {"model.attention.unit": "none"}}, seeds=[0])
+        run_study(study, store, workers=1)
+        with pytest.raises(LabError, match="plain network"):
+            subject.of_run(store, study.config("plain", 0).run_id)
+
+    @pytest.mark.heavy
+    def test_that_was_imported_goes_through_the_notebook(self, imported, folder, lab_home, capfd):
+        values = {"run": imported, "data": f"parquet:{folder}"}
+        (outcome,) = run_reports(["10"], "smoke", values)
+        assert outcome.status == "ok"
+        record = json.loads((lab_home / "results" / "smoke" / "10_attention_vectors" / "report.json").read_text())
+        assert not record["demonstration"] and imported in record["in_short"][2]
+
+
+class TestStudy:
+    def test_draws_its_first_seed_and_compares_all(self):
+        store, study = RunStore(), get_study("vectors", "smoke", seeds=1, epochs=1)
+        seen = subject.of_study(study, store, run_study(study, store, workers=1))
+        assert list(seen.pictured) == ["shared", "per block", "untrained"]
+        assert [contrast.name for contrast in seen.contrasts] == ["trained - untrained", "shared - per block"]
+        assert len(list(seen.networks())) == 2 * 3
