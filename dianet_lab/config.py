@@ -41,6 +41,17 @@ class DataConfig(Config):
 
     not_hashed = frozenset({"path"})
 
+    @classmethod
+    def named(cls, text: str, **fields: Any) -> "DataConfig":
+        """The data of ``digits``, ``cifar10``, ``cifar100`` or ``parquet:FOLDER``, as notebooks name them.
+
+        Raises:
+            ConfigError: another name.
+            DataError: a folder that is not there.
+        """
+        source, _, path = text.partition(":")
+        return cls(source=source, path=path or None, **fields)
+
     @model_validator(mode="before")
     @classmethod
     def _fingerprint_of_path(cls, values: Any) -> Any:

@@ -82,8 +82,7 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
     if config.model.attention.unit == "none":
         raise LabError(f"run {run_id} is a plain network, without a gate to look at")
     if data is not None:
-        source, _, path = data.partition(":")
-        config = config.model_copy(update={"data": DataConfig(source=source, path=path or None, val_size=0)})
+        config = config.model_copy(update={"data": DataConfig.named(data, val_size=0)})
     test = as_trained(shown_images(config), manifest)
     model = store.load_model(run_id)
     _check_images(run_id, manifest["model"], test)

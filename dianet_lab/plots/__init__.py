@@ -5,7 +5,7 @@ from dianet_lab.plots.cell import plot_cell_diagram
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import plot_class_gates, plot_gate_map, plot_image_walk, plot_layer_correlation
 from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
-from dianet_lab.plots.networks import plot_blocks, plot_units_by_depth
+from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
 
@@ -21,6 +21,7 @@ __all__ = [
     "plot_class_gates",
     "plot_differences",
     "plot_effects",
+    "plot_fine_tuning",
     "plot_gate_distribution",
     "plot_gate_map",
     "plot_gate_variation",

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, readable, require
+from dianet_lab.plots.style import FAINT, INK, arm_style, legend_above, own_axes, readable, require
 
 CONV, NORM, OTHER = "#dce9f5", "#f1f1f1", "#ffffff"
 GATE = "#d55e00"
@@ -65,6 +65,23 @@ def _box(ax: Axes, x: float, y: float, text: str) -> None:
     style = {"facecolor": color, "edgecolor": INK, "linewidth": 0.9, "linestyle": "--" if optional else "-"}
     ax.add_patch(FancyBboxPatch((x - 0.85, y), 1.7, 0.74, boxstyle="round,pad=0.02", zorder=2, **style))
     ax.text(x, y + 0.36, text.removesuffix("?"), ha="center", va="center", fontsize=9.5, zorder=3)
+
+
+def plot_fine_tuning(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The training loss of every update, a line an arm.
+
+    Args:
+        history: one row an arm and update: arm, step, loss (nats).
+    """
+    require(history, ["arm", "step", "loss"])
+    ax = own_axes(ax, 8.5, 3.6)
+    for arm, rows in history.groupby("arm", sort=False):
+        color, marker = arm_style(arm)
+        ax.plot(rows["step"], rows["loss"], color=color, marker=marker, markersize=5, label=arm)
+    ax.set(xlabel="update (number)", ylabel="training loss (nats)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_above(ax, ax.get_lines())
+    return ax
 
 
 def plot_units_by_depth(costs: pd.DataFrame, *, ax: Axes | None = None, crossover: int | None = None) -> Axes:

@@ -17,6 +17,11 @@ TEXT = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
+def block_with(text: str) -> str:
+    """The block of Python that has ``text`` in it."""
+    return next(block for block in BLOCKS if text in block)
+
+
 def run(block: str) -> dict:
     names: dict = {}
     exec(block, names)
@@ -24,7 +29,13 @@ def run(block: str) -> dict:
 
 
 def test_the_model_has_the_parameters_that_the_comment_says():
-    assert count_parameters(run(BLOCKS[0])["model"]) == 1_946_132
+    assert count_parameters(run(block_with("build_model("))["model"]) == 1_946_132
+
+
+def test_the_users_network_is_given_back():
+    names = run(block_with("detach_attention"))
+    expected = names["torchvision"].models.resnet18(weights=None).state_dict()
+    assert list(names["model"].state_dict()) == list(expected)
 
 
 def test_the_study_is_one(monkeypatch, tmp_path):
@@ -32,12 +43,12 @@ def test_the_study_is_one(monkeypatch, tmp_path):
     monkeypatch.setattr("dianet_lab.studies.execute.run_study", lambda study: frames.append(study))
     monkeypatch.setattr("dianet_lab.analysis.statistics.summarise", lambda frame: None)
     monkeypatch.setattr("dianet_lab.analysis.statistics.effects", lambda frame, contrasts: None)
-    run(BLOCKS[1])
+    run(block_with("Study("))
     assert len(frames[0].configs()) == 12
 
 
 def test_the_unit_needs_only_its_line_in_the_registry(monkeypatch):
-    monkeypatch.setitem(UNITS, "one", run(BLOCKS[2])["OneGate"])
+    monkeypatch.setitem(UNITS, "one", run(block_with("class OneGate"))["OneGate"])
     config = ModelConfig(depth=8, width=4, attention=AttentionConfig(unit="one", sharing="none"))
     model = build_model(config, in_channels=1)
     model(torch.rand(2, 1, 8, 8)).sum().backward()

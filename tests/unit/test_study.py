@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import RunConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError
@@ -73,7 +74,8 @@ class TestCatalogue:
     def test_every_study_can_be_asked_at_every_scale(self, name, profile):
         study = get_study(name, profile)
         assert len({config.run_id for _, config in study.configs()}) == len(study.configs())
-        assert set(study.arms) <= set(ARMS)
+        named = {arm if arm in ARMS else arm.partition(", ")[2] for arm in study.arms}
+        assert named <= {*ARMS, "no extra norm"}
 
     def test_studies_share_the_runs_of_the_arms_that_they_share(self):
         sharing, activation = (get_study(name, "quick").configs() for name in ("sharing", "activation"))
@@ -126,3 +128,44 @@ class TestVectors:
 
     def test_other_images_keep_the_size_of_the_profile(self):
         assert get_study("vectors", "quick", data="cifar10").base.data.train_size == 100
+
+
+class TestNetworks:
+    @pytest.mark.parametrize("profile", PROFILES)
+    def test_every_backbone_has_every_unit_and_its_own_comparisons(self, profile):
+        study = get_study("networks", profile)
+        for backbone in BACKBONES.values():
+            assert {f"{backbone.title}, {unit}" for unit in ("plain", "SE per block", "DIA")} <= study.arms.keys()
+        for contrast in study.contrasts:
+            title = contrast.name.partition(":")[0]
+            assert all(arm.startswith(f"{title}, ") for arm in contrast.weights)
+        blocks = {config.model.blocks_per_stage for _, config in study.configs()}
+        assert profile == "paper" or len(blocks) == 1
+
+    def test_the_resnets_runs_are_those_of_the_other_studies(self):
+        networks, sharing = get_study("networks", "quick"), get_study("sharing", "quick")
+        for unit in ("plain", "SE per block", "DIA"):
+            assert networks.config(f"ResNet, {unit}", 0).run_id == sharing.config(unit, 0).run_id
+
+    def test_at_the_papers_scale_they_are_the_official_networks_with_their_recipes(self):
+        study = get_study("networks", "paper")
+        expected = {"PreResNet": (164, 164), "Wide ResNet": (52, 200), "ResNeXt": (101, 300), "ResNet": (164, 180)}
+        for title, (depth, epochs) in expected.items():
+            for unit in ("plain", "DIA"):
+                config = study.config(f"{title}, {unit}", 0)
+                assert (config.model.depth, config.train.epochs) == (depth, epochs)
+        wide = study.config("Wide ResNet, DIA", 0)
+        assert (wide.model.dropout, wide.train.gamma, wide.train.weight_decay) == (0.3, 0.2, 5e-4)
+
+    def test_at_the_papers_scale_the_extra_norm_is_in_dia_and_in_plain_alike(self):
+        study = get_study("networks", "paper")
+        for title in ("PreResNet", "Wide ResNet"):
+            assert all(
+                study.config(f"{title}, {unit}", 0).model.branch_norm for unit in ("plain", "SE per block", "DIA")
+            )
+            assert not study.config(f"{title}, no extra norm", 0).model.branch_norm
+
+    def test_a_shorter_training_shortens_every_recipe(self):
+        study = get_study("networks", "paper", epochs=18)
+        assert study.config("ResNeXt, DIA", 0).train.epochs == 30
+        assert study.demonstration

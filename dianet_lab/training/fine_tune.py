@@ -1,0 +1,51 @@
+"""A few updates of any network on any of the lab's images: to see that an attached unit learns, no more."""
+
+import itertools
+from collections.abc import Iterator
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from dianet_lab.data.batches import TrainingStream
+from dianet_lab.data.images import ImageData
+
+MOMENTUM = 0.9
+
+
+def batches(data: ImageData, batch_size: int, size: int, channels: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches without end, ``[B, channels, size, size]`` and labels: images enlarged, and grey ones spread out."""
+    stream = TrainingStream(data, batch_size)
+    for epoch in itertools.count():
+        for images, labels in stream.epoch(seed, epoch):
+            larger = nn.functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+            yield larger.expand(-1, channels, -1, -1).contiguous(), labels
+
+
+def fine_tune(
+    model: nn.Module,
+    data: ImageData,
+    *,
+    steps: int,
+    batch_size: int = 32,
+    size: int = 64,
+    lr: float = 0.01,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Train ``model`` in place by SGD with momentum 0.9; one row an update: ``step`` (from 1) and ``loss`` (nats).
+
+    Args:
+        data: what the batches are drawn from; ``seed`` decides their order and augmentation.
+        size: height and width that images are enlarged to.
+    """
+    channels = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=MOMENTUM)
+    model.train()
+    rows = []
+    for step, (images, labels) in zip(range(steps), batches(data, batch_size, size, channels, seed), strict=False):
+        loss = nn.functional.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        rows.append({"step": step + 1, "loss": loss.item()})
+    return pd.DataFrame(rows)

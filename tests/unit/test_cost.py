@@ -1,0 +1,80 @@
+"""What a network costs, against numbers that can be counted by hand."""
+
+import pandas as pd
+import pytest
+import torch
+import torchvision
+
+from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_model
+from dianet_lab.analysis.cost import crossover, describe, saved_bytes, units_by_depth
+from dianet_lab.analysis.published import ARMS
+from dianet_lab.training.fine_tune import batches, fine_tune
+
+
+class TestDescribe:
+    def test_of_the_published_network_has_its_parameters_and_its_start(self):
+        row = describe(build_model(ModelConfig()), 32, "DIA").loc["DIA"]
+        assert row["parameters"] == row["live"] == 286_866 and row["attention"] == 14_392
+        assert row["gate"] == pytest.approx(0.25, abs=0.01) and row["lowest"] > 0 and row["highest"] < 0.5
+
+    def test_of_a_unit_per_block_leaves_out_what_can_not_learn(self):
+        row = describe(build_model(ModelConfig(attention=AttentionConfig(sharing="none")))).iloc[0]
+        assert row["live"] < row["parameters"]
+
+    def test_of_a_plain_network_has_no_gate(self):
+        row = describe(build_model(ModelConfig(attention=AttentionConfig(unit="none")))).iloc[0]
+        assert row["attention"] == 0 and pd.isna(row["gate"])
+
+    def test_leaves_the_model_as_it_was(self):
+        model = build_model(ModelConfig(attention=AttentionConfig(memory="clock"))).eval()
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        describe(model)
+        assert not model.training
+        assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+    def test_works_on_anybodys_network(self):
+        model = torchvision.models.resnet18()
+        plain = describe(model, 64).iloc[0]
+        gated = describe(attach_attention(model, AttentionConfig(reduction=20)), 64).iloc[0]
+        assert gated["parameters"] - plain["parameters"] == gated["attention"] == 176_092
+        assert gated["MACs"] > plain["MACs"] and gated["activations"] > plain["activations"]
+
+
+def test_saved_bytes_are_those_of_the_tensors_that_a_product_keeps():
+    x, linear = torch.randn(5, 3, requires_grad=True), torch.nn.Linear(3, 2)
+    assert saved_bytes(linear, lambda: torch.exp(linear(x))) == 4 * (5 * 3 + 5 * 2)
+
+
+class TestDepth:
+    COSTS = units_by_depth(
+        "resnet", range(164, 192, 9), {k: ARMS[k] for k in ("DIA", "SE per block")}, block="bottleneck"
+    )
+
+    def test_dia_costs_the_same_everywhere_and_se_11228_a_block(self):
+        table = self.COSTS.pivot(index="blocks", columns="arm", values="parameters")
+        assert set(table["DIA"]) == {218_848}
+        assert (table["SE per block"] == 11_228 * table.index).all()
+
+    def test_dia_gets_cheaper_at_20_blocks_a_stage(self):
+        """paper-facts, section 3.2: from depth 182 on."""
+        assert crossover(self.COSTS, "DIA", "SE per block") == 182
+        assert crossover(self.COSTS[self.COSTS["depth"] < 180], "DIA", "SE per block") is None
+
+
+class TestFineTuning:
+    def test_lowers_the_loss_and_repeats_itself(self, tiny):
+        from dianet_lab.data.sources import load_data
+
+        data = load_data(tiny.data, 0).train
+        losses = []
+        for _ in range(2):
+            model = build_model(tiny.model, 1, 10, seed=0)
+            losses.append(fine_tune(model, data, steps=12, batch_size=20, size=8, lr=0.05)["loss"].tolist())
+        assert losses[0] == losses[1] and losses[0][-1] < losses[0][0]
+
+    def test_enlarges_images_and_gives_grey_ones_three_channels(self, tiny):
+        from dianet_lab.data.sources import load_data
+
+        images, labels = next(batches(load_data(tiny.data, 0).train, 16, 20, 3, seed=0))
+        assert images.shape == (16, 3, 20, 20) and labels.shape == (16,)
+        assert torch.equal(images[:, 0], images[:, 2])

@@ -1,0 +1,47 @@
+"""Figures of networks: every layer of every block is drawn, and lines go through the numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dianet_lab import plots
+from dianet_lab.backbones.registry import BACKBONES
+from dianet_lab.errors import DataError
+from dianet_lab.plots.networks import AFTER, BLOCKS
+
+
+def test_blocks_has_a_column_for_each_backbone_with_one_gate_and_one_sum():
+    ax = plots.plot_blocks()
+    texts = [text.get_text() for text in ax.texts]
+    titles = [title.partition("\n")[0] for title in BLOCKS]
+    assert sorted(titles) == sorted(backbone.title for backbone in BACKBONES.values())
+    assert texts.count("×") == texts.count("+") == texts.count("gate") == len(BLOCKS)
+    assert texts.count("ReLU") == len(AFTER)
+    assert sum("conv" in text for text in texts) == 3 + 3 + 3 + 2
+
+
+def test_units_by_depth_draws_every_arm_in_its_colour_and_marks_the_crossing():
+    costs = pd.DataFrame(
+        {"depth": [20, 29] * 2, "arm": ["DIA"] * 2 + ["SE per block"] * 2, "parameters": [2e6, 2e6, 1e6, 3e6]}
+    )
+    ax = plots.plot_units_by_depth(costs, crossover=29)
+    dia, se, mark = ax.get_lines()
+    np.testing.assert_allclose(se.get_ydata(), [1, 3])
+    assert dia.get_color() == plots.arm_style("DIA").color and list(mark.get_xdata()) == [29, 29]
+
+
+def test_fine_tuning_draws_every_update():
+    history = pd.DataFrame({"arm": ["plain"] * 3, "step": [1, 2, 3], "loss": [2.0, 1.5, 1.0]})
+    (line,) = plots.plot_fine_tuning(history).get_lines()
+    np.testing.assert_allclose(line.get_xydata(), [[1, 2.0], [2, 1.5], [3, 1.0]])
+
+
+@pytest.mark.parametrize("plot", [plots.plot_units_by_depth, plots.plot_fine_tuning])
+def test_a_frame_that_lacks_a_column_is_refused(plot):
+    with pytest.raises(DataError, match="lacks"):
+        plot(pd.DataFrame({"arm": []}))
+
+
+def test_an_arm_of_a_backbone_has_the_colour_of_its_unit():
+    assert plots.arm_style("PreResNet, DIA") == plots.arm_style("DIA")
+    assert plots.arm_style("plain, gain 0.25") != plots.arm_style("plain")
