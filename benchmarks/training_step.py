@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from dianet_lab.analysis.cost import saved_bytes
-from dianet_lab.attention.registry import NO_UNIT
 from dianet_lab.config import AttentionConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.data.images import ImageData, Splits, channel_statistics
+from dianet_lab.model_config import DIANET, PLAIN, SENET
 from dianet_lab.models import count_parameters
 from dianet_lab.training.loop import Training
 
@@ -37,11 +37,7 @@ else:
 
 CPU = torch.device("cpu")
 WIDTH = 54  # of a table's first column
-OURS = {
-    "DIA": AttentionConfig(),
-    "SE": AttentionConfig(unit="se", sharing="none", reduction=16),
-    "plain": AttentionConfig(unit=NO_UNIT),
-}
+OURS = {"DIA": DIANET, "SE": SENET, "plain": PLAIN}
 FORMATS = {
     "channels_first": torch.contiguous_format,  # as shipped
     "channels_last": torch.channels_last,

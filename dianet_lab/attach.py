@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dianet_lab.attention.registry import NO_UNIT
-from dianet_lab.attention.stage import StageAttention, stage_attentions
+from dianet_lab.attention.stage import StageAttention, is_compiled, stage_attentions
+from dianet_lab.backbones.gated import has_hooks
 from dianet_lab.backbones.residual import ResidualNet, combine
 from dianet_lab.config import AttentionConfig
 from dianet_lab.errors import ConfigError
@@ -15,7 +16,7 @@ from dianet_lab.initial import initialise
 from dianet_lab.models import make_attention
 
 
-class Layout(NamedTuple):
+class BlockLayout(NamedTuple):
     """The layers of a block class by name, in the order of its forward; one that is ``None`` in a block is left out.
 
     ``branch`` is what stands before the gate, ``drop`` what stands between it and the addition, ``activation`` what
@@ -29,10 +30,10 @@ class Layout(NamedTuple):
 
 # The forwards of torchvision 0.29 and timm 1.0.31. By name, so that timm need not be there.
 LAYOUTS = {
-    "torchvision.models.resnet.BasicBlock": Layout("conv1 bn1 relu conv2 bn2", None, "relu"),
-    "torchvision.models.resnet.Bottleneck": Layout("conv1 bn1 relu conv2 bn2 relu conv3 bn3", None, "relu"),
-    "timm.models.resnet.BasicBlock": Layout("conv1 bn1 drop_block act1 aa conv2 bn2 se", "drop_path", "act2"),
-    "timm.models.resnet.Bottleneck": Layout(
+    "torchvision.models.resnet.BasicBlock": BlockLayout("conv1 bn1 relu conv2 bn2", None, "relu"),
+    "torchvision.models.resnet.Bottleneck": BlockLayout("conv1 bn1 relu conv2 bn2 relu conv3 bn3", None, "relu"),
+    "timm.models.resnet.BasicBlock": BlockLayout("conv1 bn1 drop_block act1 aa conv2 bn2 se", "drop_path", "act2"),
+    "timm.models.resnet.Bottleneck": BlockLayout(
         "conv1 bn1 act1 conv2 bn2 drop_block act2 aa conv3 bn3 se", "drop_path", "act3"
     ),
 }
@@ -49,7 +50,7 @@ class AttachedStage(nn.Sequential):
     """
 
     attention: StageAttention
-    layouts: tuple[Layout, ...]
+    layouts: tuple[BlockLayout, ...]
 
     def forward(self, x: Tensor) -> Tensor:
         state = None
@@ -97,10 +98,11 @@ def attach_attention(model: nn.Module, config: AttentionConfig, *, seed: int = 0
     """
     if config.unit == NO_UNIT:
         raise ConfigError("AttentionConfig.unit: got 'none', expected a unit; a network without one needs no attaching")
-    _check_not_compiled(model)
+    _check_bare(model)
     _check_no_attention(model)
     stages = _find_stages(model)
-    _check_sharing(config, {name or "the model": len(stage) for name, stage in stages.items()})
+    shortest = min(stages, key=lambda name: len(stages[name]))
+    config.check_fits(len(stages[shortest]), shortest or "the model")
     nets = _checkpointing_nets(model)
     _no_checkpointing(enable=any(net.grad_checkpointing for net in nets))
     attentions = _make_attentions(stages, config, seed)
@@ -120,7 +122,7 @@ def detach_attention(model: nn.Module) -> nn.Module:
     Raises:
         ConfigError: nothing is attached, or the network is compiled.
     """
-    _check_not_compiled(model)
+    _check_bare(model)
     stages = [module for module in model.modules() if isinstance(module, AttachedStage)]
     if not stages:
         raise ConfigError(f"{type(model).__name__} has no attached attention: expected what attach_attention returned")
@@ -132,14 +134,14 @@ def detach_attention(model: nn.Module) -> nn.Module:
     return model
 
 
-def _branch(block: nn.Module, layout: Layout, x: Tensor) -> Tensor:
+def _branch(block: nn.Module, layout: BlockLayout, x: Tensor) -> Tensor:
     for name in layout.branch.split():
         layer = getattr(block, name)
         x = x if layer is None else layer(x)
     return x
 
 
-def _join(block: nn.Module, layout: Layout, x: Tensor, branch: Tensor, gate: Tensor | None) -> Tensor:
+def _join(block: nn.Module, layout: BlockLayout, x: Tensor, branch: Tensor, gate: Tensor | None) -> Tensor:
     if layout.drop is not None and (drop := getattr(block, layout.drop)) is not None:
         branch, gate = drop(combine(branch, gate, None)), None
     shortcut = x if block.downsample is None else block.downsample(x)
@@ -160,7 +162,7 @@ def _descends(module: nn.Module, names: Iterable[str]) -> bool:
     return any(_qualified(kind) in names for kind in type(module).__mro__)
 
 
-def _layout(block: nn.Module) -> Layout | None:
+def _layout(block: nn.Module) -> BlockLayout | None:
     """The layout of the class whose forward the block uses."""
     if "forward" in vars(block):
         return None
@@ -191,16 +193,18 @@ def _check_blocks(name: str, stage: nn.Sequential) -> None:
                 f"where its branch ends: expected the forward of {', '.join(LAYOUTS)} in every block of a stage"
             )
         # Those of a parametrised or pruned layer are on the layer, which is called as ever.
-        if block._forward_hooks or block._forward_pre_hooks or block._backward_hooks or block._backward_pre_hooks:
+        if has_hooks(block):
             raise ConfigError(f"{name}.{child} has a hook, which would not run: put it on the stage or on a layer")
     widths = sorted({_width(block) for block in stage})
     if len(widths) > 1:
         raise ConfigError(f"{name}: got branches of {widths} channels in one nn.Sequential, expected one width a stage")
 
 
-def _check_not_compiled(model: nn.Module) -> None:
-    if any("_orig_mod" in module._modules or module._compiled_call_impl is not None for module in model.modules()):
+def _check_bare(model: nn.Module) -> None:
+    if is_compiled(model):
         raise ConfigError(f"{type(model).__name__} is compiled: attach or detach on the original, then compile it")
+    if any(isinstance(module, nn.parallel.DistributedDataParallel) for module in model.modules()):
+        raise ConfigError("the network is distributed, which would not know new parameters: attach or detach first")
 
 
 def _check_no_attention(model: nn.Module) -> None:
@@ -208,18 +212,6 @@ def _check_no_attention(model: nn.Module) -> None:
         raise ConfigError("this network is the lab's own: set its attention in ModelConfig and build it anew")
     if there := stage_attentions(model):
         raise ConfigError(f"there is attention already: {', '.join(there)}; detach_attention(model) first")
-
-
-def _check_sharing(config: AttentionConfig, blocks: dict[str, int]) -> None:
-    """The rule of ModelConfig, for the stage with the fewest blocks."""
-    shortest = min(blocks, key=blocks.get)
-    served = blocks[shortest] - config.share_from
-    if served < 1:
-        expected = f"fewer than the {blocks[shortest]} blocks of {shortest}, of which one must have a unit"
-        raise ConfigError(f"AttentionConfig.share_from: got {config.share_from}, expected {expected}")
-    if isinstance(config.sharing, int) and config.sharing >= served:
-        expected = f"fewer than the {served} blocks of {shortest} with a unit; one unit for all of them is 'stage'"
-        raise ConfigError(f"AttentionConfig.sharing: got {config.sharing}, expected {expected}")
 
 
 def _make_attentions(stages: dict[str, nn.Sequential], config: AttentionConfig, seed: int) -> dict[str, StageAttention]:

@@ -79,13 +79,42 @@ class AttentionConfig(Config):
             raise ConfigError("AttentionConfig.neutral: the gate starts at exactly 1; leave gate_start out")
         if self.tied_init and self.sharing == "stage":
             raise ConfigError("AttentionConfig.tied_init: a stage with one unit has nothing to tie; set sharing")
+        if self.neutral and self.activation == "relu":
+            raise ConfigError(
+                "AttentionConfig.neutral: with activation 'relu' it has no gradient and would never learn"
+            )
+        unread = {"channel": ("kernel",), "spatial": ("reduction", "hidden")}.get(self.parts, ())
+        for name in unread:
+            if name in self.asked():
+                raise ConfigError(f"AttentionConfig.{name}: the {self.parts} part of CBAM alone does not read it")
         if self.kernel is not None and self.kernel % 2 == 0:
             raise ConfigError(f"AttentionConfig.kernel: got {self.kernel}, expected an odd size")
         return self
 
+    def check_fits(self, blocks: int, stage: str) -> None:
+        """Raise ConfigError where a stage of so many blocks, called ``stage``, can't be shared in this way."""
+        served = blocks - self.share_from
+        if served < 1:
+            raise ConfigError(
+                f"AttentionConfig.share_from: got {self.share_from}, but {stage} has {blocks} blocks, and one at least "
+                "must have a unit"
+            )
+        if isinstance(self.sharing, int) and self.sharing >= served:
+            raise ConfigError(
+                f"AttentionConfig.sharing: got {self.sharing}, but {served} blocks of {stage} have a unit; "
+                "one unit for all of them is 'stage'"
+            )
+
     def options(self) -> dict[str, Any]:
         """The keyword arguments of :class:`~dianet_lab.attention.stage.StageAttention`."""
         return {name: getattr(self, name) for name in ("unit", *unit_options(self.unit))}
+
+
+PLAIN = AttentionConfig(unit="none")
+SENET = AttentionConfig(unit="se", sharing="none", reduction=16)
+DIANET = AttentionConfig()
+ARMS = {"plain": PLAIN, "SE per block": SENET, "DIA": DIANET}
+"""The three arms that the field compares; pytorchcv has networks with each."""
 
 
 class ModelConfig(Config):
@@ -126,18 +155,7 @@ class ModelConfig(Config):
 
     @model_validator(mode="after")
     def _sharing_fits_the_stage(self) -> Self:
-        attention = self.attention
-        served = self.blocks_per_stage - attention.share_from
-        if served < 1:
-            raise ConfigError(
-                f"AttentionConfig.share_from: got {attention.share_from}, but a stage has {self.blocks_per_stage} "
-                "blocks, and one at least must have a unit"
-            )
-        if isinstance(attention.sharing, int) and attention.sharing >= served:
-            raise ConfigError(
-                f"AttentionConfig.sharing: got {attention.sharing}, but {served} blocks of a stage have a unit; "
-                "one unit for all of them is 'stage'"
-            )
+        self.attention.check_fits(self.blocks_per_stage, "a stage")
         return self
 
     @property

@@ -1,5 +1,7 @@
 """From a configuration to a network, and what it costs."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -61,12 +63,16 @@ def count_dead_parameters(model: nn.Module) -> int:
 
 def count_macs(model: nn.Module, in_channels: int, size: int) -> int:
     """Multiply-accumulates of the convolutions and linear maps for one image ``[in_channels, size, size]``."""
-    was_training = model.training
-    model.eval()
+    # A copy, so that parts in another mode stay in it; without gradients, since the counter trips over their views.
+    twin = copy.deepcopy(model).eval().requires_grad_(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, in_channels, size, size, device=next(model.parameters()).device))
-    model.train(was_training)
+        twin(torch.zeros(1, in_channels, size, size).to(next(twin.parameters())))
     return counter.get_total_flops() // 2
+
+
+def image_channels(model: nn.Module) -> int:
+    """How many channels the images of any network have: what its first convolution takes."""
+    return next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
 
 
 def hidden_widths(model: nn.Module) -> str:

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from dianet_lab.attention.stage import stage_attentions
+from dianet_lab.attention.stage import is_compiled, stage_attentions
 from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
@@ -49,6 +49,10 @@ class Trace:
         if len(set(calls.values())) > 1 or 0 in calls.values():
             raise LabError(f"hook points were not called alike: {calls}; run whole forward passes inside capture()")
 
+    def has(self, quantity: str) -> bool:
+        """Whether ``quantity`` was kept."""
+        return quantity in self._seen[self.positions[0]]
+
     def array(self, quantity: str, stage: int) -> xr.DataArray:
         """``[image, block, channel]`` of one of :data:`QUANTITIES` in a 0-based stage; ``map`` has y and x too."""
         blocks = [block for number, block in self.positions if number == stage]
@@ -85,8 +89,8 @@ def capture(model: nn.Module, spatial: bool = False) -> Iterator[Trace]:
     Raises:
         LabError: a compiled model (hooks would not run), a plain one (no gates), or an incomplete forward pass.
     """
-    if hasattr(model, "_orig_mod"):
-        raise LabError(f"{type(model).__name__} is compiled: capture the original, model._orig_mod")
+    if is_compiled(model):
+        raise LabError(f"{type(model).__name__} is compiled: capture the original, such as model._orig_mod")
     stages = enumerate(stage_attentions(model).values())
     points = {(s, int(b)): point for s, attention in stages for b, point in attention.points.items()}
     if not points:

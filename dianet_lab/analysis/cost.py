@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from dianet_lab.analysis.capture import capture
 from dianet_lab.attention.stage import stage_attentions
 from dianet_lab.config import AttentionConfig, ModelConfig
-from dianet_lab.models import assemble, count_attention_parameters, count_dead_parameters, count_macs, count_parameters
+from dianet_lab.models import (
+    assemble,
+    count_attention_parameters,
+    count_dead_parameters,
+    count_macs,
+    count_parameters,
+    image_channels,
+)
 
 BATCH = 8
 """Images of the batch that memory and gates are measured on."""
@@ -29,7 +36,7 @@ def describe(model: nn.Module, size: int = 32, name: str = "") -> pd.DataFrame:
         size: height and width of the images.
         name: the row's label.
     """
-    channels = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    channels = image_channels(model)
     parameters = count_parameters(model)
     row: dict[str, Any] = {
         "parameters": parameters,
@@ -40,8 +47,7 @@ def describe(model: nn.Module, size: int = 32, name: str = "") -> pd.DataFrame:
     images = torch.randn(BATCH, channels, size, size, generator=torch.Generator().manual_seed(0))
     # A copy, because batches in training mode move running statistics.
     twin = copy.deepcopy(model).train()
-    device = next(twin.parameters()).device
-    images = images.to(device)
+    images = images.to(next(twin.parameters()))
     row["activations"] = saved_bytes(twin, lambda: twin(images)) // BATCH
     gates = _gates(twin, images)
     row |= {"gate": gates.mean().item(), "lowest": gates.min().item(), "highest": gates.max().item()}
@@ -52,9 +58,10 @@ def describe(model: nn.Module, size: int = 32, name: str = "") -> pd.DataFrame:
 def _gates(model: nn.Module, images: Tensor) -> Tensor:
     if not stage_attentions(model):
         return torch.tensor([float("nan")])
-    with capture(model) as trace:
+    with capture(model, spatial=True) as trace:
         model(images)
-    return torch.cat([torch.from_numpy(gates.values).flatten() for gates in trace.stages()])
+    stages = trace.stages("map" if trace.has("map") else "gate")
+    return torch.cat([torch.from_numpy(gates.values).flatten() for gates in stages])
 
 
 def units_by_depth(backbone: str, depths: Sequence[int], arms: Mapping[str, AttentionConfig], **shape) -> pd.DataFrame:

@@ -9,12 +9,9 @@ import torchvision
 
 from dianet_lab.attach import attach_attention
 from dianet_lab.config import AttentionConfig, ModelConfig
+from dianet_lab.model_config import ARMS, DIANET, PLAIN, SENET
 from dianet_lab.models import assemble, count_attention_parameters, count_parameters
-
-PLAIN = AttentionConfig(unit="none")
-SENET = AttentionConfig(unit="se", sharing="none", reduction=16)
-DIANET = AttentionConfig()
-ARMS = {"plain": PLAIN, "SE per block": SENET, "DIA": DIANET}
+from dianet_lab.profiles import OFFICIAL_MODELS
 
 PYTORCHCV = "pytorchcv"
 """``gluon/README.md`` of pytorchcv's repository (osmr/imgclsmob), counted there from an implementation of its own."""
@@ -62,23 +59,23 @@ def _pytorchcv() -> list[Published]:
     return rows
 
 
-_PRERESNET = {"backbone": "preresnet", "depth": 164, "block": "bottleneck"}
-_WRN = {"backbone": "wide_resnet", "depth": 52, "widen": 4}
-_RESNEXT = {"backbone": "resnext", "depth": 101, "width": 32, "widen": 4}
+# The plain networks and those with SE are counted as they were published, without DIA's extra norm.
+_WRN = {**OFFICIAL_MODELS["wide_resnet"], "branch_norm": False}
+_RESNEXT = OFFICIAL_MODELS["resnext"]
 
 
 def _official() -> list[Published]:
     extra = "DIA, extra norm"
     rows = [
-        ("PreResNet-164, bottleneck", extra, "1,961,364", _PRERESNET | {"branch_norm": True}, DIANET),
+        ("PreResNet-164, bottleneck", extra, "1,961,364", OFFICIAL_MODELS["preresnet"], DIANET),
         ("WRN-52-4", "plain", "12,072,500", _WRN, PLAIN),
-        ("WRN-52-4", extra, "12,298,516", _WRN | {"branch_norm": True}, DIANET),
+        ("WRN-52-4", extra, "12,298,516", OFFICIAL_MODELS["wide_resnet"], DIANET),
         ("WRN-52-4", "SE per block", "12.16M", _WRN, SENET),
         ("ResNeXt-101, 8x32", "plain", "32,138,244", _RESNEXT, PLAIN),
         ("ResNeXt-101, 8x32", "DIA", "33,006,020", _RESNEXT, DIANET),
         ("ResNeXt-101, 8x32", "SE per block", "32.62M", _RESNEXT, SENET),
     ]
-    deep = {"depth": 164, "block": "bottleneck"}
+    deep = OFFICIAL_MODELS["resnet"]
     for reduction, count in {1: "2.59M", 2: "2.16M", 4: "1.95M", 8: "1.84M", 16: "1.78M"}.items():
         rows.append(
             ("ResNet-164, bottleneck", f"DIA, r={reduction}", count, deep, AttentionConfig(reduction=reduction))

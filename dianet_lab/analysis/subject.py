@@ -86,17 +86,18 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
     test = as_trained(shown_images(config), manifest)
     model = store.load_model(run_id)
     _check_images(run_id, manifest["model"], test)
+    accuracy = _accuracy(model, test)
     start = build_model(config.model, test.in_channels, test.num_classes, config.seed)
     which = {"arm": run_id, "seed": config.seed}
     shown = f"{len(test):,} test images of {test.name}"
     return Subject(
         {"this run": model, "untrained": start},
         lambda: [(which | {"when": "start"}, start, test), (which | {"when": "end"}, model, test)],
-        pd.DataFrame([which | {"status": manifest["status"], "test_accuracy": _accuracy(model, test)}]),
+        pd.DataFrame([which | {"status": manifest["status"], "test_accuracy": accuracy}]),
         test,
         [Contrast("trained - untrained", {run_id: 1, f"{run_id}, untrained": -1})],
         f"Seen in one network ({run_id}) and {shown}, this says nothing about other networks.",
-        f"Its test accuracy on the {shown} is {100 * _accuracy(model, test):.1f} %.",
+        f"Its test accuracy on the {shown} is {100 * accuracy:.1f} %.",
         {"configuration": config, "run_ids": [run_id], "weights": _weights(manifest)},
     )
 

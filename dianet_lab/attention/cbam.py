@@ -36,13 +36,13 @@ class CBAM(AttentionUnit):
     Woo, Park, Lee, Kweon: CBAM: Convolutional Block Attention Module, ECCV 2018, arXiv 1807.06521, equations 2 and 3:
     ``M_c = sigmoid(MLP(avg) + MLP(max))``, and M_s, which looks at the branch times M_c, a 7x7 convolution of its mean
     and maximum over channels, followed by a BatchNorm as in the authors' code. The gate starts at about 0.25, one part
-    at about 0.5.
+    at about 0.5. It keeps its BatchNorm in a network with ``norm="none"``.
 
     Args:
         reduction: r of the MLP; ``hidden`` is its inner width itself.
         kernel: an odd kernel size instead of 7.
         parts: a name in :data:`PARTS`.
-        neutral: whether the gate starts at exactly 1, by zeros in the last layer of the MLP and in the kernel.
+        neutral: whether the gate starts at exactly 1, by zeros in the last layer of the MLP and in the norm.
     """
 
     options: ClassVar[tuple[str, ...]] = ("reduction", "hidden", "kernel", "parts", "gate_start", "neutral")
@@ -62,12 +62,10 @@ class CBAM(AttentionUnit):
         width = hidden_width(channels, reduction, hidden)
         self.map = linear_map(channels, width, channels, neutral) if parts != "spatial" else None
         self.spatial = SpatialGate(kernel or 7) if parts != "channel" else None
+        self.initial_gate = 0.25 if parts == "both" else 0.5
         if neutral and self.spatial is not None:
-            start_at_zero(self.spatial.conv)
-
-    @property
-    def initial_gate(self) -> float:
-        return 0.5 if self.map is None or self.spatial is None else 0.25
+            # Not the kernel: a norm of zeros has a gradient that is hundreds of times too large.
+            start_at_zero(self.spatial.norm)
 
     def forward(self, branch: Tensor, state: None = None) -> tuple[Tensor, None]:
         gate = None

@@ -21,15 +21,11 @@ class _Control(ChannelUnit):
     def __init__(self, channels: int, *, gate_start: float | None = None):
         super().__init__(gate_start=None)
         self.channels = channels
-        self.start = START if gate_start is None else gate_start
-
-    @property
-    def initial_gate(self) -> float:
-        return self.start
+        self.initial_gate = START if gate_start is None else gate_start
 
     def value(self) -> Tensor | float:
         """The gate, one number or one a channel."""
-        return self.start
+        return self.initial_gate
 
     def excite(self, squeeze: Tensor, state: None = None) -> tuple[Tensor, None]:
         value = torch.as_tensor(self.value(), dtype=squeeze.dtype, device=squeeze.device)
@@ -48,13 +44,13 @@ class Scalar(_Control):
 
     def __init__(self, channels: int, *, gate_start: float | None = None):
         super().__init__(channels, gate_start=gate_start)
-        self.weight = nn.Parameter(torch.full((self.size(),), self.start))
+        self.weight = nn.Parameter(torch.full((self.size(),), self.initial_gate))
 
     def size(self) -> int:
         return 1
 
     def initial_value(self, name: str, generator: torch.Generator) -> Tensor:
-        return torch.full((self.size(),), self.start)
+        return torch.full((self.size(),), self.initial_gate)
 
     def value(self) -> Tensor:
         return self.weight
@@ -76,10 +72,10 @@ class Random(_Control):
 
     def __init__(self, channels: int, *, gate_start: float | None = None):
         super().__init__(channels, gate_start=gate_start)
-        self.register_buffer("drawn", torch.rand(channels) * 2 * self.start)
+        self.register_buffer("drawn", torch.rand(channels) * 2 * self.initial_gate)
 
     def initial_value(self, name: str, generator: torch.Generator) -> Tensor:
-        return torch.rand(self.channels, generator=generator) * 2 * self.start
+        return torch.rand(self.channels, generator=generator) * 2 * self.initial_gate
 
     def value(self) -> Tensor:
         return self.drawn

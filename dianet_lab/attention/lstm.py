@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dianet_lab.attention.recurrent import RecurrentUnit
-from dianet_lab.attention.unit import hidden_width, last_layer, linear_map
+from dianet_lab.attention.unit import hidden_width, layer_names, linear_map
 
 STACK_DROPOUT = 0.1
 """The official rate, on the input of every further cell only: it does nothing in a unit of one cell."""
@@ -92,12 +92,11 @@ class DIACell(nn.Module):
             made = getattr(self, map_name)
             if made is None:
                 continue
-            prefix = map_name if last_layer(made) is made else f"{map_name}.up"
-            found[f"{prefix}.weight"] = self.dead_rows()[:, None].expand_as(last_layer(made).weight)
-            found[f"{prefix}.bias"] = self.dead_rows()
+            first, last = (f"{map_name}.{name}" for name in layer_names(made))
+            found[f"{last}weight"] = self.dead_rows()[:, None].expand_as(self.get_parameter(f"{last}weight"))
+            found[f"{last}bias"] = self.dead_rows()
             if map_name == "hidden_map":
-                first = "hidden_map.weight" if last_layer(made) is made else "hidden_map.down.weight"
-                found[first] = torch.ones_like(self.get_parameter(first), dtype=torch.bool)
+                found[f"{first}weight"] = torch.ones_like(self.get_parameter(f"{first}weight"), dtype=torch.bool)
         return {name: mask for name, mask in found.items() if mask.any()}
 
 
@@ -139,7 +138,7 @@ class DIALSTM(RecurrentUnit):
         **options: Any,
     ):
         super().__init__(channels, **options)
-        self.output_gate = output_gate
+        self.initial_gate *= 0.5 if output_gate else 1
         present = (input_gate, forget_gate, output_gate)
         widths = [hidden_width(channels, reduction, hidden)] + [None] * (cells - 1)
         self.cells = nn.ModuleList(
@@ -147,10 +146,6 @@ class DIALSTM(RecurrentUnit):
         )
         self.preactivations = len(self.cells[0].order) * channels
         self.dropout = nn.Dropout(STACK_DROPOUT)
-
-    @property
-    def initial_gate(self) -> float:
-        return super().initial_gate * (0.5 if self.output_gate else 1)
 
     def initial_state(self, squeeze: Tensor) -> LSTMState:
         """Zeros ``[cells, batch, channel]`` on the device and in the dtype of ``squeeze [batch, channel]``."""

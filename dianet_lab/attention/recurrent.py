@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dianet_lab.attention.unit import ChannelUnit, hidden_width, last_layer, linear_map
+from dianet_lab.attention.unit import ChannelUnit, hidden_width, layer_names, linear_map
 
 
 def identity(state: Tensor) -> Tensor:
@@ -61,15 +61,12 @@ class RecurrentUnit(ChannelUnit):
         super().__init__(squeeze, 1.0 if neutral else gate_start)
         self.channels, self.memory, self.neutral = channels, memory, neutral
         self.activation = ACTIVATIONS[activation]
+        self.initial_gate = self.activation(torch.zeros((), dtype=torch.float64, device="cpu")).item()
 
     @property
     def recurrent(self) -> bool:
         """Whether the state is looked at."""
         return self.memory != "none"
-
-    @property
-    def initial_gate(self) -> float:
-        return self.activation(torch.zeros((), dtype=torch.float64)).item()
 
     def initial_state(self, squeeze: Tensor) -> Any:
         """Zeros on the device and in the dtype of ``squeeze [batch, channel]``."""
@@ -114,8 +111,8 @@ class _OneCell(RecurrentUnit):
         """A map of zeros shows nothing but its biases."""
         if not zero_state or self.hidden_map is None:
             return {}
-        name = "down.weight" if last_layer(self.hidden_map) is not self.hidden_map else "weight"
-        return {f"hidden_map.{name}": torch.ones_like(self.hidden_map.get_parameter(name), dtype=torch.bool)}
+        name = f"hidden_map.{layer_names(self.hidden_map)[0]}weight"
+        return {name: torch.ones_like(self.get_parameter(name), dtype=torch.bool)}
 
 
 class GRU(_OneCell):

@@ -107,3 +107,8 @@ class StageAttention(nn.Module):
 def stage_attentions(model: nn.Module) -> dict[str, StageAttention]:
     """The attention of each stage of any network, by its name in the module tree, in forward order."""
     return {name: module for name, module in model.named_modules() if isinstance(module, StageAttention)}
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether any part of a network is compiled, by ``torch.compile(model)`` or in place."""
+    return any("_orig_mod" in part._modules or part._compiled_call_impl is not None for part in model.modules())

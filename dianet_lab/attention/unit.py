@@ -12,7 +12,8 @@ DEVIATION_FLOOR = 1e-5
 
 def average(branch: Tensor) -> Tensor:
     """Mean over space. Not ``mean()``: its gradient would be of the branch's size; a sum's is a view of [B, C]."""
-    return branch.sum((2, 3)) / (branch.shape[2] * branch.shape[3])
+    squeeze = branch.sum((2, 3)) / (branch.shape[2] * branch.shape[3])
+    return squeeze.to(branch.dtype)  # autocast on a GPU sums in float32
 
 
 def maximum(branch: Tensor) -> Tensor:
@@ -54,15 +55,12 @@ class AttentionUnit(nn.Module):
     options: ClassVar[tuple[str, ...]] = ()
     reduction_optional: ClassVar[bool] = False
     """Whether ``reduction=None``, no bottleneck, is allowed."""
+    initial_gate: float
+    """The gate where all maps give zero: about the mean of the gates of a fresh unit."""
 
     def __init__(self, gate_start: float | None = None):
         super().__init__()
         self.gate_start = gate_start
-
-    @property
-    def initial_gate(self) -> float:
-        """The gate where all maps give zero: about the mean of the gates of a fresh unit."""
-        raise TypeError(f"{type(self).__name__} must say where its gate starts: a property initial_gate")
 
     def started(self, h: Tensor) -> Tensor:
         """``h`` moved to where the gate shall start."""
@@ -140,14 +138,14 @@ def linear_map(channels: int, hidden: int | None, outputs: int, zero: bool = Fal
     return start_at_zero(made) if zero else made
 
 
-def last_layer(made: nn.Module) -> nn.Module:
-    """The last Linear of a :func:`linear_map`."""
-    return made.up if isinstance(made, Bottleneck) else made
+def layer_names(made: Bottleneck | nn.Linear) -> tuple[str, str]:
+    """What stands before the names of the first and the last layer's parameters in a :func:`linear_map`."""
+    return ("down.", "up.") if isinstance(made, Bottleneck) else ("", "")
 
 
 def start_at_zero(made: nn.Module) -> nn.Module:
     """Let the last layer of ``made`` start at zero: now, and whenever ``initialise`` draws initial values."""
-    layer = last_layer(made)
+    layer = made.up if isinstance(made, Bottleneck) else made
     layer.zero_start = True
     with torch.no_grad():
         for parameter in layer.parameters():

@@ -3,11 +3,14 @@
 A gate's gradient needs the branch, which nothing else needs afterwards. But the branch is a norm's output, that is
 ``scale * source + offset`` channel by channel, and the norm keeps its input for its own gradient anyway. So the sum
 over space that makes the gate's gradient is taken of ``source`` instead.
+
+In low precision this loses digits where a channel's mean is large against its deviation before the norm (bfloat16: an
+error of 0.6 % at a ratio of 3 and 5 % at 30). In trained networks here the ratio is about 1.
 """
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.nn.modules.module import _has_any_global_hook
 
 
 class GatedSum(torch.autograd.Function):
@@ -27,8 +30,12 @@ class GatedSum(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad: Tensor):
+        if torch.is_grad_enabled():  # once_differentiable would let a Hessian-vector product through, silently wrong
+            raise RuntimeError(
+                "a training step of this network has no second derivatives: use eval(), or put a forward hook on its "
+                "blocks, with which the step is written out"
+            )
         gate, source, scale, offset, *out = ctx.saved_tensors
         if ctx.relu:
             grad = torch.ops.aten.threshold_backward(grad, out[0], 0)
@@ -61,11 +68,15 @@ def saves_memory(block: nn.Module) -> bool:
     Not under a compiler, which has its own ways, nor where a hook waits for a module that would not be called.
     """
     norm = block.closing_norm
-    if norm is None or not norm.training or not torch.is_grad_enabled():
+    if type(norm) is not nn.BatchNorm2d or not norm.training or not torch.is_grad_enabled():
+        return False  # a SyncBatchNorm, for example, has its own way to the statistics
+    usual = norm.affine and norm.track_running_stats and norm.momentum is not None
+    if not usual or torch.compiler.is_compiling() or _has_any_global_hook():
         return False
-    return not torch.compiler.is_compiling() and not any(map(_has_hooks, (block, norm)))
+    return not any(map(has_hooks, block.modules()))
 
 
-def _has_hooks(module: nn.Module) -> bool:
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anything waits for a call of ``module`` itself, forward or backward."""
     kinds = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return any(kinds)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dianet_lab.backbones.layers import ConvNorm, NormConv, NormRelu, conv, make_norm
 from dianet_lab.backbones.residual import Plan
-from dianet_lab.backbones.resnet import STAGES
+from dianet_lab.backbones.resnet import STAGES, BasicBlock, BottleneckBlock
 
 PROJECTIONS = ("preactivated", "raw")
 """What a projection reads: the activated input (pytorchcv, the official Wide ResNet) or the input itself (the official
@@ -18,11 +18,11 @@ OUTER_NORMS = ("last", "first")
 """Where the norm outside the blocks stands: before the pooling, or after the first convolution (pytorchcv's
 SE-PreResNet, which has none before the pooling)."""
 
-EXPANSION = {"basic": 1, "bottleneck": 4}
-
 
 class PreActivationBlock(nn.Module):
     """Two 3x3 convolutions, or 1x1, 3x3 and 1x1, each after its norm and ReLU; the branch ends in a convolution.
+
+    A layer's parts are called one by one, so a hook belongs on its norm or convolution, not on the layer.
 
     Args:
         planes: width of the convolutions but the last of a bottleneck, which has four times as many.
@@ -46,7 +46,7 @@ class PreActivationBlock(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        outputs = planes * (4 if bottleneck else 1)
+        outputs = planes * _expansion(bottleneck)
         self.layer1 = NormConv(inputs, planes, 1 if bottleneck else 3, 1 if bottleneck else stride, norm)
         self.layer2 = NormConv(planes, planes, 3, stride if bottleneck else 1, norm)
         self.layer3 = NormConv(planes, outputs, 1, norm=norm) if bottleneck else None
@@ -95,10 +95,14 @@ def pre_activation_stages(
         for position in range(n):
             stride = 2 if index and not position else 1
             blocks.append(PreActivationBlock(inputs, width, stride, bottleneck=bottleneck, **options))
-            inputs = width * EXPANSION["bottleneck" if bottleneck else "basic"]
+            inputs = width * _expansion(bottleneck)
         stages.append(blocks)
         channels.append(inputs)
     return stages, channels
+
+
+def _expansion(bottleneck: bool) -> int:
+    return (BottleneckBlock if bottleneck else BasicBlock).expansion
 
 
 def preresnet(

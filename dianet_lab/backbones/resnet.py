@@ -33,7 +33,7 @@ class PostActivationBlock(nn.Module):
     @property
     def closing_norm(self) -> nn.BatchNorm2d | None:
         """The norm that ends the branch."""
-        return getattr(self, f"layer{self.layer_count}").norm
+        return self._last_layer.norm
 
     @property
     def last_norm(self) -> nn.BatchNorm2d | None:
@@ -42,17 +42,24 @@ class PostActivationBlock(nn.Module):
 
     def before_norm(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """The branch before its closing norm, and the shortcut."""
-        shortcut = None
-        if self.skip:
-            shortcut = x if self.projection is None else self.projection(x)
-        branch = x
-        for index in range(1, self.layer_count):
-            branch = getattr(self, f"layer{index}")(branch)
-        return getattr(self, f"layer{self.layer_count}").conv(branch), shortcut
+        return self._last_layer.conv(self._all_but_last(x)), self._shortcut(x)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        branch, shortcut = self.before_norm(x)
-        return (branch if self.closing_norm is None else self.closing_norm(branch)), shortcut
+        return self._last_layer(self._all_but_last(x)), self._shortcut(x)
+
+    @property
+    def _last_layer(self) -> ConvNorm:
+        return getattr(self, f"layer{self.layer_count}")
+
+    def _all_but_last(self, x: Tensor) -> Tensor:
+        for index in range(1, self.layer_count):
+            x = getattr(self, f"layer{index}")(x)
+        return x
+
+    def _shortcut(self, x: Tensor) -> Tensor | None:
+        if not self.skip:
+            return None
+        return x if self.projection is None else self.projection(x)
 
 
 class BasicBlock(PostActivationBlock):

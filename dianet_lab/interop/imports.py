@@ -15,7 +15,7 @@ from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.data.images import ImageData
 from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.interop.loading import LOADERS
-from dianet_lab.interop.published import NORMALISATION, Published, download, find_published
+from dianet_lab.interop.published import NORMALISATION, ForeignNetwork, download, find_published
 from dianet_lab.models import build_model
 from dianet_lab.studies.store import IMPORTED, RunStore
 
@@ -66,7 +66,7 @@ def as_trained(images: ImageData, manifest: dict[str, Any]) -> ImageData:
     return dataclasses.replace(images, mean=torch.tensor(given["mean"]), std=torch.tensor(given["std"]))
 
 
-def _provenance(wanted: Published, path: Path) -> dict[str, Any]:
+def _provenance(wanted: ForeignNetwork, path: Path) -> dict[str, Any]:
     """Where the weights come from; of the file only its name, since a folder would name a machine."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

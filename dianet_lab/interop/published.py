@@ -9,9 +9,11 @@ from zipfile import BadZipFile
 
 from filelock import FileLock
 
-from dianet_lab.config import AttentionConfig, ModelConfig
+from dianet_lab.config import ModelConfig
 from dianet_lab.errors import ConfigError, LabError, suggestion, unknown_name
+from dianet_lab.model_config import DIANET, PLAIN, SENET
 from dianet_lab.paths import in_home
+from dianet_lab.profiles import OFFICIAL_MODELS
 
 CLASSES = {"cifar10": 10, "cifar100": 100}
 
@@ -27,20 +29,11 @@ DEPTHS = {
 }
 """The blocks of pytorchcv's depths, as they stand in its names."""
 
-UNITS = {
-    "dia": AttentionConfig(),
-    "se": AttentionConfig(unit="se", sharing="none", reduction=16),
-    "": AttentionConfig(unit="none"),
-}
+UNITS = {"dia": DIANET, "se": SENET, "": PLAIN}
 """pytorchcv's attention by the prefix of a name."""
 
-OFFICIAL = {
-    "resnet": {"backbone": "resnet", "block": "bottleneck"},
-    "preresnet": {"backbone": "preresnet", "block": "bottleneck", "branch_norm": True, "projection": "raw"},
-    "wrn": {"backbone": "wide_resnet", "branch_norm": True},
-    "resnext": {"backbone": "resnext", "width": 32},
-}
-"""The official backbones at their published widths (WRN-d-4; ResNeXt-d, 8x32)."""
+OFFICIAL = {name.replace("wide_resnet", "wrn"): dict(shape) for name, shape in OFFICIAL_MODELS.items()}
+"""The official backbones by the names of their files, at their published widths (WRN-d-4; ResNeXt-d, 8x32)."""
 
 NORMALISATION = {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2023, 0.1994, 0.2010)}
 """What both recipes subtract from images in 0..1 and divide them by, for CIFAR-10 and CIFAR-100 alike: ``cifar.py`` of
@@ -48,7 +41,7 @@ gbup-group/DIANet, ``pytorch/datasets/cifar10_cls_dataset.py`` of osmr/imgclsmob
 pixels, is about 0.25."""
 
 
-class Published(NamedTuple):
+class ForeignNetwork(NamedTuple):
     """A network of other code: where it comes from, its name there, our configuration of it, and its data set."""
 
     source: str
@@ -61,7 +54,7 @@ class Published(NamedTuple):
         return CLASSES[self.data]
 
 
-def find_published(text: str) -> Published:
+def find_published(text: str) -> ForeignNetwork:
     """The network that ``pytorchcv:NAME`` or ``official:NAME`` stands for.
 
     >>> find_published("pytorchcv:diaresnet164bn_cifar100").model.depth
@@ -80,7 +73,7 @@ def find_published(text: str) -> Published:
     return FINDERS[source](name)
 
 
-def _find_pytorchcv(name: str) -> Published:
+def _find_pytorchcv(name: str) -> ForeignNetwork:
     found = re.fullmatch(rf"(dia|se|)(pre|)resnet({'|'.join(DEPTHS)})_(cifar10|cifar100)", name)
     if found is None:
         known = [f"{u}{p}resnet{d}_{c}" for u in UNITS for p in ("", "pre") for d in DEPTHS for c in CLASSES]
@@ -92,10 +85,10 @@ def _find_pytorchcv(name: str) -> Published:
     options = {"depth": int(depth.removesuffix("bn")), "block": DEPTHS[depth], "attention": UNITS[unit]}
     if pre:
         options |= {"backbone": "preresnet", "outer_norm": "first" if unit == "se" else "last"}
-    return Published("pytorchcv", name, ModelConfig(**options), data)
+    return ForeignNetwork("pytorchcv", name, ModelConfig(**options), data)
 
 
-def _find_official(name: str) -> Published:
+def _find_official(name: str) -> ForeignNetwork:
     found = re.fullmatch(rf"dia_({'|'.join(OFFICIAL)})(\d+)_(cifar10|cifar100)", name)
     if found is None:
         known = [f"dia_{b}{d}_{c}" for b, d in zip(OFFICIAL, (164, 164, 52, 101), strict=True) for c in CLASSES]
@@ -104,13 +97,13 @@ def _find_official(name: str) -> Published:
             "a depth, and _cifar10 or _cifar100, such as dia_resnet164_cifar100"
         )
     backbone, depth, data = found.groups()
-    return Published("official", name, ModelConfig(depth=int(depth), **OFFICIAL[backbone]), data)
+    return ForeignNetwork("official", name, ModelConfig(**OFFICIAL[backbone] | {"depth": int(depth)}), data)
 
 
-FINDERS: dict[str, Callable[[str], Published]] = {"official": _find_official, "pytorchcv": _find_pytorchcv}
+FINDERS: dict[str, Callable[[str], ForeignNetwork]] = {"official": _find_official, "pytorchcv": _find_pytorchcv}
 
 
-def download(wanted: Published) -> Path:
+def download(wanted: ForeignNetwork) -> Path:
     """The file with the published weights, downloaded by pytorchcv into ``data/pytorchcv`` unless it is there.
 
     pytorchcv checks its SHA-1, so half a file of a broken download is downloaded anew. Processes wait for each other.

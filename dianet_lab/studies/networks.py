@@ -5,14 +5,9 @@ from typing import Any
 
 from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import ModelConfig, RunConfig
+from dianet_lab.model_config import ARMS
 from dianet_lab.profiles import OFFICIAL_MODELS, OFFICIAL_RECIPES
 from dianet_lab.studies.study import Contrast, Study
-
-UNITS: dict[str, dict[str, Any]] = {
-    "plain": {"unit": "none"},
-    "SE per block": {"unit": "se", "sharing": "none", "reduction": 16},
-    "DIA": {},
-}
 
 SMALL: dict[str, dict[str, Any]] = {
     "preresnet": {},
@@ -23,7 +18,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
-    """Every backbone with every unit of :data:`UNITS`; at the paper's scale its networks and recipes.
+    """Every backbone with every attention of ``model_config.ARMS``; at the paper's scale its networks and recipes.
 
     Arms are called ``PreResNet, DIA``; the ResNet's have the runs of the other studies. Compared is DIA with plain and
     with SE, on each backbone by itself.
@@ -33,9 +28,9 @@ def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
     contrasts = []
     for name, backbone in BACKBONES.items():
         shape = _official(name, base) if official else _small(name, base)
-        titles = {unit: f"{backbone.title}, {unit}" for unit in UNITS}
+        titles = {unit: f"{backbone.title}, {unit}" for unit in ARMS}
         for unit, title in titles.items():
-            arms[title] = shape | {f"model.attention.{field}": value for field, value in UNITS[unit].items()}
+            arms[title] = shape | {f"model.attention.{field}": value for field, value in ARMS[unit].asked().items()}
         dia = titles.pop("DIA")
         contrasts += [Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}) for unit, arm in titles.items()]
         if shape.get("model.branch_norm"):  # the plain network as it was published, without DIA's extra norm

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dianet_lab.data.batches import TrainingStream
 from dianet_lab.data.images import ImageData
+from dianet_lab.models import image_channels
 
 MOMENTUM = 0.9
 
@@ -38,7 +39,7 @@ def fine_tune(
         data: what the batches are drawn from; ``seed`` decides their order and augmentation.
         size: height and width that images are enlarged to.
     """
-    channels = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    channels = image_channels(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=MOMENTUM)
     model.train()
     rows = []

@@ -119,7 +119,7 @@ class Training:
         for step, (batch, labels) in enumerate(self.stream.epoch(config.seed, self.epoch)):
             rate = learning_rate(config.train, self.epoch, step, steps)
             for group in self.optimizer.param_groups:
-                group["lr"] = rate * group["scale"]
+                group["lr"] = rate * group.get("scale", 1.0)  # which a checkpoint of an older version lacks
             loss, logits = self.update(batch, labels)
             loss_sum += loss * len(labels)
             hits += (logits.argmax(1) == labels).sum()

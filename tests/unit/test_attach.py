@@ -503,11 +503,11 @@ class TestErrors:
             (lambda: torch.compile(resnet18(), backend="eager"), {}, "is compiled: attach .* then compile"),
             (compiled_in_place, {}, "ResNet is compiled"),
             (checkpointed, {}, "timm checkpoints block by block"),
-            (lambda: thin((3, 2)), {"share_from": 2}, "share_from: got 2, expected fewer than the 2 blocks of body.1"),
+            (lambda: thin((3, 2)), {"share_from": 2}, "share_from: got 2, but body.1 has 2 blocks"),
             (
                 lambda: thin((3, 2)),
                 {"sharing": 2},
-                "sharing: got 2, expected fewer than the 2 blocks of body.1.*'stage'",
+                "sharing: got 2, but 2 blocks of body.1 have a unit.*'stage'",
             ),
         ],
     )

@@ -6,13 +6,17 @@ from test_networks import images, small_attention, small_model, units_and_sharin
 
 from dianet_lab import AttentionConfig, list_backbones
 from dianet_lab.attention.recurrent import MEMORIES
+from dianet_lab.attention.registry import UNITS, unit_options
 
 
 def every_case():
-    """Every unit, shared and not, on one backbone; every backbone with the LSTM; every memory, which is a path."""
+    """Every unit, shared and not, and every memory and start on one backbone; every backbone with the LSTM."""
     cases = [("resnet", AttentionConfig(unit=unit, sharing=sharing)) for unit, sharing in units_and_sharing()]
     cases += [(name, AttentionConfig()) for name in list_backbones() if name != "resnet"]
     cases += [("resnet", AttentionConfig(memory=memory, layer_embedding=True)) for memory in MEMORIES]
+    starts = [(unit, start) for unit in UNITS for start in ("gate_start", "neutral") if start in unit_options(unit)]
+    values = {"gate_start": 0.5, "neutral": True}
+    cases += [("resnet", AttentionConfig(unit=unit, **{start: values[start]})) for unit, start in starts]
     return cases
 
 

@@ -7,7 +7,9 @@ import torchvision
 
 from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_model
 from dianet_lab.analysis.cost import crossover, describe, saved_bytes, units_by_depth
-from dianet_lab.analysis.published import ARMS
+from dianet_lab.attention.registry import UNITS
+from dianet_lab.data.sources import load_data
+from dianet_lab.model_config import ARMS
 from dianet_lab.training.fine_tune import batches, fine_tune
 
 
@@ -24,6 +26,24 @@ class TestDescribe:
     def test_of_a_plain_network_has_no_gate(self):
         row = describe(build_model(ModelConfig(attention=AttentionConfig(unit="none")))).iloc[0]
         assert row["attention"] == 0 and pd.isna(row["gate"])
+
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_works_for_every_unit_alone_and_shared(self, unit):
+        for sharing in ("stage", "none"):
+            attention = AttentionConfig(unit=unit, sharing=sharing)
+            model = build_model(ModelConfig(depth=8, width=4, attention=attention))
+            row = describe(model.double(), 16).iloc[0]
+            assert row["MACs"] > 0 and 0 <= row["lowest"] <= row["gate"] <= row["highest"] < 1
+
+    def test_works_with_a_layer_embedding(self):
+        attention = AttentionConfig(layer_embedding=True)
+        assert describe(build_model(ModelConfig(depth=8, width=4, attention=attention)), 16).iloc[0]["MACs"] > 0
+
+    def test_leaves_frozen_norms_frozen(self):
+        model = build_model(ModelConfig(depth=8, width=4)).train()
+        norms = [module.eval() for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        describe(model, 16)
+        assert model.training and not any(norm.training for norm in norms)
 
     def test_leaves_the_model_as_it_was(self):
         model = build_model(ModelConfig(attention=AttentionConfig(memory="clock"))).eval()
@@ -63,8 +83,6 @@ class TestDepth:
 
 class TestFineTuning:
     def test_lowers_the_loss_and_repeats_itself(self, tiny):
-        from dianet_lab.data.sources import load_data
-
         data = load_data(tiny.data, 0).train
         losses = []
         for _ in range(2):
@@ -73,8 +91,6 @@ class TestFineTuning:
         assert losses[0] == losses[1] and losses[0][-1] < losses[0][0]
 
     def test_enlarges_images_and_gives_grey_ones_three_channels(self, tiny):
-        from dianet_lab.data.sources import load_data
-
         images, labels = next(batches(load_data(tiny.data, 0).train, 16, 20, 3, seed=0))
         assert images.shape == (16, 3, 20, 20) and labels.shape == (16,)
         assert torch.equal(images[:, 0], images[:, 2])

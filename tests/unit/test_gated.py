@@ -10,7 +10,7 @@ from dianet_lab import AttentionConfig, ModelConfig, build_model
 from dianet_lab.analysis.cost import saved_bytes
 from dianet_lab.attention.registry import UNITS
 from dianet_lab.backbones import residual
-from dianet_lab.backbones.gated import GatedSum, normed
+from dianet_lab.backbones.gated import GatedSum, normed, saves_memory
 
 CLOSED = [("resnet", {}), ("resnext", {}), ("preresnet", {"branch_norm": True}), ("wide_resnet", {"branch_norm": True})]
 """Backbones whose branch ends in a norm."""
@@ -21,9 +21,14 @@ def step(model, monkeypatch, lean):
     with monkeypatch.context() as patch:
         if not lean:
             patch.setattr(residual, "saves_memory", lambda block: False)
+        calls = []
+        apply = residual.GatedSum.apply
+        patch.setattr(residual.GatedSum, "apply", lambda *inputs: calls.append(inputs) or apply(*inputs))
         model = copy.deepcopy(model).train()
         logits = model(images(4).double())
         logits.square().sum().backward()
+    if lean is not None:
+        assert bool(calls) is lean
     return logits, [p.grad for p in model.parameters()], list(model.buffers())
 
 
@@ -32,7 +37,9 @@ class TestNumbers:
     @pytest.mark.parametrize("unit", UNITS)
     def test_are_those_written_out(self, backbone, options, unit, monkeypatch):
         model = small_model(backbone, AttentionConfig(unit=unit), **options).double()
-        lean, plain = (step(model, monkeypatch, lean) for lean in (True, False))
+        # Gates without a gradient, or with one a pixel, have nothing to gain.
+        usable = unit not in ("constant", "random", "cbam")
+        lean, plain = step(model, monkeypatch, usable), step(model, monkeypatch, False)
         assert torch.equal(lean[0], plain[0])
         for one, other in zip(lean[1], plain[1], strict=True):
             torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
@@ -83,3 +90,28 @@ class TestHooks:
         module.register_forward_hook(lambda module, inputs, output: seen.append(module))
         model(images()).sum().backward()
         assert seen == [module]
+
+
+class TestLimits:
+    def test_a_second_derivative_is_refused_and_never_silently_wrong(self):
+        model = small_model("resnet", AttentionConfig()).train()
+        parameters = [model.stages[0].blocks[0].layer1.conv.weight]
+        with pytest.raises(RuntimeError, match="no second derivatives"):
+            torch.autograd.grad(model(images()).square().sum(), parameters, create_graph=True)
+
+    @pytest.mark.parametrize("change", ["sync", "eval", "affine", "momentum", "statistics", "group"])
+    def test_a_norm_of_another_kind_is_called_as_ever(self, change):
+        model = small_model("resnet", AttentionConfig()).train()
+        block = model.stages[1].blocks[1]
+        channels = block.closing_norm.num_features
+        block.layer2.norm = {
+            "sync": lambda: torch.nn.SyncBatchNorm(channels),
+            "eval": lambda: torch.nn.BatchNorm2d(channels).eval(),
+            "affine": lambda: torch.nn.BatchNorm2d(channels, affine=False),
+            "momentum": lambda: torch.nn.BatchNorm2d(channels, momentum=None),
+            "statistics": lambda: torch.nn.BatchNorm2d(channels, track_running_stats=False),
+            "group": lambda: torch.nn.GroupNorm(2, channels),
+        }[change]()
+        assert not saves_memory(block) and saves_memory(model.stages[1].blocks[0])
+        if change != "sync":  # which needs a GPU
+            model(images()).sum().backward()

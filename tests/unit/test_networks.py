@@ -99,7 +99,12 @@ def small_model_like(model):
 
 
 def structural_cases():
-    cases = [(backbone, AttentionConfig()) for backbone in list_backbones()]
+    cases = [
+        (backbone, AttentionConfig(unit=unit, sharing=sharing))
+        for backbone in list_backbones()
+        if backbone != "resnet"
+        for unit, sharing in units_and_sharing()
+    ]
     for unit in list_units():
         memories = MEMORIES if "memory" in unit_options(unit) else (None,)
         for sharing in ("stage", "none") if unit != "none" else ("stage",):
