@@ -35,8 +35,10 @@ class CBAM(AttentionUnit):
 
     Woo, Park, Lee, Kweon: CBAM: Convolutional Block Attention Module, ECCV 2018, arXiv 1807.06521, equations 2 and 3:
     ``M_c = sigmoid(MLP(avg) + MLP(max))``, and M_s, which looks at the branch times M_c, a 7x7 convolution of its mean
-    and maximum over channels, followed by a BatchNorm as in the authors' code. The gate starts at about 0.25, one part
-    at about 0.5. It keeps its BatchNorm in a network with ``norm="none"``.
+    and maximum over channels, followed by a BatchNorm as in the authors' code.
+
+    The gate starts at about 0.25 (0 to 0.85, since the norm spreads it over space), one part at about 0.5.
+    It keeps its BatchNorm in a network with ``norm="none"``.
 
     Args:
         reduction: r of the MLP; ``hidden`` is its inner width itself.

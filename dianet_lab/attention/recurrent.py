@@ -116,7 +116,7 @@ class _OneCell(RecurrentUnit):
 
 
 class GRU(_OneCell):
-    """The gated recurrent unit with DIANet's bottlenecks: ``gate = activation(h')``, starting at about 0.5.
+    """The gated recurrent unit with DIANet's bottlenecks: ``gate = activation(h')``, at about 0.5 first (0.37 to 0.63).
 
     ``r, z = sigmoid(...)``; ``n = tanh(W_n x + r * U_n h)``; ``h' = (1 - z) * n + z * h``. Cho et al.: Learning Phrase
     Representations using RNN Encoder-Decoder, EMNLP 2014, arXiv 1406.1078, equations 5 to 8 (with the reset gate after
@@ -143,7 +143,7 @@ class GRU(_OneCell):
 class RNN(_OneCell):
     """The plain recurrent cell with DIANet's bottlenecks: ``h' = tanh(W x + U h)``, ``gate = activation(h')``.
 
-    Elman: Finding Structure in Time, Cognitive Science 14, 1990. The gate starts at about 0.5.
+    Elman: Finding Structure in Time, Cognitive Science 14, 1990. The gate starts at about 0.5 (0.3 to 0.7).
 
     Args:
         reduction, hidden: as of the :class:`GRU`.

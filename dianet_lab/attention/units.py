@@ -13,7 +13,7 @@ class SqueezeExcitation(ChannelUnit):
     """SE: ``gate = sigmoid(W2 relu(W1 squeeze))`` with biases, ``W1: C -> max(1, C // r)``.
 
     Hu, Shen, Sun: Squeeze-and-Excitation Networks, CVPR 2018, arXiv 1709.01507, equation 3. The gate starts at about
-    0.5. SENet is ``sharing="none", reduction=16``.
+    0.5 (0.37 to 0.63). SENet is ``sharing="none", reduction=16``.
 
     Args:
         reduction: r; ``hidden`` is the inner width itself.
@@ -45,7 +45,7 @@ class EfficientChannelAttention(ChannelUnit):
 
     Wang et al.: ECA-Net: Efficient Channel Attention for Deep Convolutional Neural Networks, CVPR 2020, arXiv
     1910.03151, equations 9 and 12: the kernel size is the odd number nearest above ``log2(C) / 2 + 1 / 2`` truncated.
-    The gate starts at about 0.5.
+    The gate starts at about 0.5 (0.4 to 0.6).
 
     Args:
         kernel: an odd kernel size instead.

@@ -1,5 +1,6 @@
 """The README's Python works as it stands, and its links lead somewhere."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 import torch
 
 from dianet_lab import AttentionConfig, ModelConfig, build_model
-from dianet_lab.attention.registry import UNITS
+from dianet_lab.attention.registry import UNITS, unit_class
+from dianet_lab.initial import initialise
 from dianet_lab.models import count_parameters
 from dianet_lab.profiles import PROFILES
 from dianet_lab.studies.catalog import get_study
@@ -30,6 +32,27 @@ def run(block: str) -> dict:
 
 def test_the_model_has_the_parameters_that_the_comment_says():
     assert count_parameters(run(block_with("build_model("))["model"]) == 1_946_132
+
+
+START_ROWS = re.findall(r"^\| (`[^|]*`) \| [^|]* \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \|$", TEXT, re.MULTILINE)
+STARTS = {unit: tuple(map(float, row[1:])) for row in START_ROWS for unit in re.findall("`(\\w+)`", row[0])}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_fresh_gate_has_the_mean_and_range_of_the_table(unit):
+    """The range holds for every width, and is no wider than twice what is seen."""
+    mean, low, high = STARTS[unit]
+    seen = []
+    for channels, seed in itertools.product((16, 64, 256), range(3)):
+        made = unit_class(unit)(channels).train()
+        initialise(made, seed)
+        branch = torch.randn(32, channels, 8, 8, generator=torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            gate, _ = made(branch)
+        assert gate.mean().item() == pytest.approx(mean, abs=0.035)
+        seen += [gate.min().item(), gate.max().item()]
+    assert low - 0.005 <= min(seen) and max(seen) <= high + 0.005
+    assert high - low <= 2 * (max(seen) - min(seen)) + 0.005
 
 
 def test_the_users_network_is_given_back():
