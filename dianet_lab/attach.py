@@ -96,6 +96,10 @@ def attach_attention(model: nn.Module, config: AttentionConfig, *, seed: int = 0
             already; a compiled network; a hook on a block; gradient checkpointing of timm, which runs block by block;
             ``share_from`` or ``sharing`` that the shortest stage is too short for. The network is as before.
     """
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model: got a {type(model).__name__}, expected a network; if a function, call it first")
+    if not isinstance(config, AttentionConfig):
+        raise ConfigError(f"config: got {config!r}, expected an AttentionConfig, such as AttentionConfig(unit='lstm')")
     if config.unit == NO_UNIT:
         raise ConfigError("AttentionConfig.unit: got 'none', expected a unit; a network without one needs no attaching")
     _check_bare(model)
@@ -174,7 +178,7 @@ def _find_stages(model: nn.Module) -> dict[str, nn.Sequential]:
     stages = {name: module for name, module in found.items() if any(_descends(child, LAYOUTS) for child in module)}
     if not stages:
         outer = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
-        kinds = {name: ", ".join(sorted({type(child).__name__ for child in found[name]})) for name in outer[:4]}
+        kinds = {name: ", ".join(sorted({_qualified(type(child)) for child in found[name]})) for name in outer[:4]}
         seen = "; ".join(f"{name or 'the model'} of {kind}" for name, kind in kinds.items()) or "no nn.Sequential"
         raise ConfigError(
             f"{type(model).__name__} has no stage that attention can be put into: expected an nn.Sequential of "

@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 CTRL_C = 130
-TABLE_WIDTH = 122  # of the longest table, whose numbers must not be cut off in a pipe
+TABLE_WIDTH = 128  # of the longest table, whose numbers must not be cut off in a pipe
 
 Profile = Annotated[str, typer.Option("--profile", help="The scale: smoke, quick, digits, cifar10 or paper.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes; one a core or accelerator if not given.")]
@@ -95,7 +95,7 @@ def data(name: Annotated[str, typer.Argument(help="cifar10 or cifar100")]) -> No
 
 @app.command()
 def networks() -> None:
-    """Count the parameters of every network that somebody has published, ours beside theirs."""
+    """Count the parameters of the networks whose counts are known, ours beside theirs."""
     from rich.console import Console
 
     from dianet_lab.analysis.published import compare_counts
@@ -103,9 +103,9 @@ def networks() -> None:
     counts = compare_counts()
     equal = counts["equal"] == "yes"
     counts["equal"] = equal.map({True: "✓", False: "✗"})
-    table = _table(counts, {"this lab": "{:,}", "of the units": "{:,}"}, "parameters; M: rounded by the source")
+    table = _table(counts, {"this lab": "{:,}", "of the units": "{:,}"}, "parameters; M: millions, to the digits given")
     Console(width=max(Console().width, TABLE_WIDTH)).print(table)
-    print(f"{equal.sum()} of {len(counts)} are equal.")
+    print(f"{equal.sum()} of {len(counts)} are equal, to the digits given.")
     if not equal.all():
         raise typer.Exit(1)
 
@@ -113,7 +113,7 @@ def networks() -> None:
 @app.command("import")
 def import_weights(
     source: Annotated[str, typer.Argument(help="Such as pytorchcv:diaresnet164bn_cifar100.")],
-    name: Annotated[str, typer.Option("--name", help="The run will be imported-NAME: letters, digits, underscores.")],
+    name: Annotated[str, typer.Option("--name", help="Of the run imported-NAME: a-z, digits, underscores.")],
     file: Annotated[
         Path | None,
         typer.Option("--file", help="A .pth file that you have; official:dia_resnet164_cifar100 needs one."),
@@ -132,7 +132,9 @@ def import_weights(
         f"{model['parameters']:,} parameters ({model['attention_parameters']:,} of the attention), "
         f"{model['num_classes']} classes; in {store.folder(run_id)}"
     )
-    print(f"Look at it with: dianet-lab report 10 -p run={run_id}")
+    data = store.config(run_id).data.source
+    print(f"Its images, if they are not there yet: dianet-lab data {data}")
+    print(f"Look at it, in place of the report 10 of a profile: dianet-lab report 10 --profile paper -p run={run_id}")
 
 
 def _train_study(study: Any, workers: int | None, device: str) -> None:
@@ -143,9 +145,14 @@ def _train_study(study: Any, workers: int | None, device: str) -> None:
     from dianet_lab.studies.execute import run_study
 
     frame = run_study(study, workers=workers, device=device)
-    difference = f"test accuracy of the last epoch; difference to {study.baseline!r} in points"
+    title = f"{study.name}: test accuracy of the last epoch"
+    arms = tables.arm_table(frame)
+    if len({config.model.backbone for _, config in study.configs()}) == 1:
+        title += f"; difference to {study.baseline!r} in points"
+    else:  # a difference to another backbone is no result about attention
+        arms = arms.drop(columns=["difference", "± points"])
     console = Console()
-    console.print(_table(tables.arm_table(frame), tables.ARM_FORMATS, f"{study.name}: {difference}"))
+    console.print(_table(arms, tables.ARM_FORMATS, title))
     asked = tables.effect_table(effects(frame, study.contrasts))
     console.print(_table(asked, tables.EFFECT_FORMATS, "the contrasts, in points; verdicts after Holm over them"))
     print(

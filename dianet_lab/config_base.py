@@ -19,8 +19,10 @@ class Config(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            lines = [_explain(type(self), detail) for detail in error.errors(include_url=False)]
-            raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+            fields: dict[Any, list[Any]] = {}
+            for detail in error.errors(include_url=False):
+                fields.setdefault(detail["loc"][:1], []).append(detail)
+            raise ConfigError("\n".join(_explain(type(self), details) for details in fields.values())) from None
 
     def asked(self) -> dict[str, Any]:
         """The fields that differ from their defaults, nested, as plain JSON values: what the run id hashes."""
@@ -35,13 +37,18 @@ class Config(BaseModel):
         return asked
 
 
-def _explain(model: type[BaseModel], detail: Any) -> str:
-    """One line for one pydantic error: the field, the value given, what is allowed and the closest valid name."""
+def _explain(model: type[BaseModel], details: list[Any]) -> str:
+    """One line for the pydantic errors of a field: the value given, what is allowed and the closest valid name.
+
+    There is more than one where a field may be of several kinds.
+    """
+    detail = details[0]
     name = ".".join(str(part) for part in detail["loc"][:1])
     where = f"{model.__name__}.{name}" if name else model.__name__
     if detail["type"] == "extra_forbidden":
         valid = list(model.model_fields)
         return f"{where}: unknown field{suggestion(name, valid)}; {model.__name__} has {', '.join(valid)}"
-    allowed = str(detail.get("ctx", {}).get("expected", "")) or detail["msg"].removeprefix("Input should be ")
+    kinds = [str(d.get("ctx", {}).get("expected", "")) or d["msg"].removeprefix("Input should be ") for d in details]
+    allowed = " or ".join(dict.fromkeys(kinds))
     close = suggestion(detail["input"], allowed.replace("'", "").replace(" or ", ", ").split(", "))
     return f"{where}: got {detail['input']!r}{close}, expected {allowed}"

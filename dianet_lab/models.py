@@ -12,6 +12,7 @@ from dianet_lab.attention.unit import Bottleneck
 from dianet_lab.backbones.registry import get_backbone
 from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.config import AttentionConfig, ModelConfig
+from dianet_lab.errors import LabError
 from dianet_lab.initial import initialise
 
 
@@ -71,8 +72,15 @@ def count_macs(model: nn.Module, in_channels: int, size: int) -> int:
 
 
 def image_channels(model: nn.Module) -> int:
-    """How many channels the images of any network have: what its first convolution takes."""
-    return next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    """How many channels the images of any network have: what its first convolution takes.
+
+    Raises:
+        LabError: it has no convolution.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            return module.in_channels
+    raise LabError(f"{type(model).__name__} has no Conv2d, so what images it takes is not known")
 
 
 def hidden_widths(model: nn.Module) -> str:

@@ -16,8 +16,9 @@ from dianet_lab.profiles import OFFICIAL_MODELS
 PYTORCHCV = "pytorchcv"
 """``gluon/README.md`` of pytorchcv's repository (osmr/imgclsmob), counted there from an implementation of its own."""
 OFFICIAL = "official code"
-"""Counted by hand from the layer shapes in the official repository (gbup-group/DIANet); those with SE from the same
-shapes, since the repository has none."""
+"""Counted by hand from the layer shapes in the official repository (gbup-group/DIANet)."""
+BY_HAND = "by hand"
+"""Counted by hand with SE's units at r = 16, which the official repository does not have."""
 TORCHVISION = "torchvision + DIA"
 """torchvision's own count and, by the closed form 10Cq + 2q + 8C, a cell for each stage."""
 
@@ -76,21 +77,22 @@ def _official() -> list[Published]:
         ("ResNeXt-101, 8x32", "SE per block", "32.62M", _RESNEXT, SENET),
     ]
     deep = OFFICIAL_MODELS["resnet"]
-    for reduction, count in {1: "2.59M", 2: "2.16M", 4: "1.95M", 8: "1.84M", 16: "1.78M"}.items():
+    for reduction, count in {1: "2.59M", 2: "2.16M", 8: "1.84M", 16: "1.78M"}.items():
         rows.append(
             ("ResNet-164, bottleneck", f"DIA, r={reduction}", count, deep, AttentionConfig(reduction=reduction))
         )
-    for cells, count in {1: "1.95M", 2: "2.64M", 3: "3.33M", 4: "4.02M"}.items():
+    for cells, count in {2: "2.64M", 3: "3.33M", 4: "4.02M"}.items():
         rows.append(("ResNet-164, bottleneck", f"DIA, {cells} cells", count, deep, AttentionConfig(cells=cells)))
-    depths = {83: ("0.893M", "0.994M", "1.112M"), 164: ("1.727M", "1.929M", "1.946M")}
-    depths |= {245: ("2.562M", "2.865M", "2.781M"), 407: ("4.231M", "4.736M", "4.450M")}
+    depths = {83: ("0.893M", "0.994M", "1.112M"), 245: ("2.562M", "2.865M", "2.781M")}
+    depths[407] = ("4.231M", "4.736M", "4.450M")
     for depth, counts in depths.items():
         for arm, count in zip(ARMS, counts, strict=True):
             rows.append((f"ResNet-{depth}, bottleneck", arm, count, {"depth": depth, "block": "bottleneck"}, ARMS[arm]))
-    return [
-        Published(name, arm, 100, count, OFFICIAL, ModelConfig(**shape, attention=attention))
-        for name, arm, count, shape, attention in rows
-    ]
+    found = []
+    for name, arm, count, shape, attention in rows:
+        source = BY_HAND if attention == SENET else OFFICIAL
+        found.append(Published(name, arm, 100, count, source, ModelConfig(**shape, attention=attention)))
+    return found
 
 
 def _torchvision() -> list[Published]:
@@ -110,7 +112,10 @@ PUBLISHED: list[Published] = [*_pytorchcv(), *_official(), *_torchvision()]
 
 
 def compare_counts(rows: Sequence[Published] = tuple(PUBLISHED)) -> pd.DataFrame:
-    """One row a network: its parameters here, those of its attention units, and the published number."""
+    """One row a network: its parameters here, those of its attention units, and the known number.
+
+    A number in millions is compared to its digits.
+    """
     found = []
     for row in rows:
         model = _built(row)
@@ -125,6 +130,14 @@ def compare_counts(rows: Sequence[Published] = tuple(PUBLISHED)) -> pd.DataFrame
         }
         found.append(names | verdict | {"of the units": count_attention_parameters(model)})
     return pd.DataFrame(found)
+
+
+def agreement_sentence(counts: pd.DataFrame) -> str:
+    """How many rows of :func:`compare_counts` agree, and how exactly."""
+    equal, rounded = counts["equal"] == "yes", counts["published"].str.endswith("M")
+    exact, digits = (equal & ~rounded).sum(), (equal & rounded).sum()
+    sentence = f"Of {len(counts)} known counts, {exact} agree to the last parameter and {digits} to the digits given"
+    return f"{sentence}." if equal.all() else f"{sentence}; {(~equal).sum()} do NOT agree."
 
 
 def _built(row: Published) -> torch.nn.Module:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pandas as pd
 import torch
+import yaml
 
 from dianet_lab.analysis import wording
 from dianet_lab.analysis.gates import Network, networks, shown_images
+from dianet_lab.attention.stage import stage_attentions
 from dianet_lab.backbones.residual import ResidualNet
-from dianet_lab.config import DataConfig
+from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
 from dianet_lab.data.sources import load_data
@@ -25,12 +27,14 @@ from dianet_lab.studies.study import Contrast, Study
 class Subject:
     """Networks to look into, and what may be said about them.
 
-    ``pictured`` are those that are drawn, the most interesting one first; ``networks`` gives all, one after the other;
+    ``pictured`` are those that are drawn, the most interesting one first; ``start`` is where their gates start, about;
+    ``networks`` gives all, one after the other;
     ``runs`` is a table of them, ``test`` the images that they are shown, ``contrasts`` what is compared, ``scale`` and
     ``casualties`` are sentences, ``origin`` is for the report's provenance.
     """
 
     pictured: dict[str, ResidualNet]
+    start: float
     networks: Callable[[], Iterable[Network]]
     runs: pd.DataFrame
     test: ImageData
@@ -38,6 +42,17 @@ class Subject:
     scale: str
     casualties: str
     origin: dict[str, Any]
+
+    def two_images(self, position: int) -> tuple[int, int]:
+        """A position among the test images, and the first of another class.
+
+        Raises:
+            LabError: there is no such position.
+        """
+        if not 0 <= position < len(self.test):
+            raise LabError(f"image: got {position}, expected 0 to {len(self.test) - 1}, a position in the test images")
+        others = (self.test.labels != self.test.labels[position]).nonzero()
+        return position, int(others[0])
 
 
 def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
@@ -56,6 +71,7 @@ def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
             "per block": store.load_model(single.run_id),
             "untrained": untrained,
         },
+        _start(untrained),
         lambda: networks(study, store, list(study.arms)),
         frame[["arm", "seed", "status", "test_accuracy", "train_accuracy"]],
         test,
@@ -70,7 +86,7 @@ def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
 
 
 def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
-    """One stored run, trained here or imported, beside the same network untrained.
+    """One stored run, trained here or imported, beside a fresh network of the same configuration.
 
     Args:
         data: images to show to it, as a notebook's parameter names them; those that it was trained on if not given.
@@ -79,6 +95,8 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
         LabError: the run is not in the store, has no weights or no attention, or images of another kind.
     """
     config, manifest = store.config(run_id), store.manifest(run_id)
+    if manifest["status"] == "diverged":
+        raise LabError(f"run {run_id} diverged: its gates are no numbers")
     if config.model.attention.unit == "none":
         raise LabError(f"run {run_id} is a plain network, without a gate to look at")
     if data is not None:
@@ -92,13 +110,14 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
     shown = f"{len(test):,} test images of {test.name}"
     return Subject(
         {"this run": model, "untrained": start},
+        _start(start),
         lambda: [(which | {"when": "start"}, start, test), (which | {"when": "end"}, model, test)],
         pd.DataFrame([which | {"status": manifest["status"], "test_accuracy": accuracy}]),
         test,
         [Contrast("trained - untrained", {run_id: 1, f"{run_id}, untrained": -1})],
         f"Seen in one network ({run_id}) and {shown}, this says nothing about other networks.",
         f"Its test accuracy on the {shown} is {100 * accuracy:.1f} %.",
-        {"configuration": config, "run_ids": [run_id], "weights": _weights(manifest)},
+        _origin(config, run_id, manifest),
     )
 
 
@@ -117,6 +136,16 @@ def _accuracy(model: ResidualNet, data: ImageData) -> float:
     return sum(hits) / len(data)
 
 
-def _weights(manifest: dict[str, Any]) -> str:
-    origin = manifest["provenance"]
-    return f"{origin['source']}:{origin['name']}" if manifest["status"] == "imported" else "trained by this lab"
+def _start(model: ResidualNet) -> float:
+    """Where the gates of a fresh unit of this network start, about."""
+    unit = next(iter(stage_attentions(model).values())).units[0]
+    return unit.initial_gate if unit.gate_start is None else unit.gate_start
+
+
+def _origin(config: RunConfig, run_id: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    """For the provenance; of an imported network nobody here knows how it was trained."""
+    if manifest["status"] != "imported":
+        return {"configuration": config, "run_ids": [run_id]}
+    made = manifest["provenance"]
+    asked = yaml.safe_dump({"model": config.model.model_dump(mode="json"), "data": config.data.source}, sort_keys=False)
+    return {"configuration": asked, "run_ids": [run_id], "weights": f"{made['source']}:{made['name']}"}

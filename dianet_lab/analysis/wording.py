@@ -24,13 +24,14 @@ def badge(study: Study, train: ImageData) -> str:
 
 def scale_sentence(study: Study, train: ImageData) -> str:
     """Where a result was seen, and that it says nothing about elsewhere."""
-    model, epochs = study.base.model, study.base.train.epochs
+    model, configs = study.base.model, [config for _, config in study.configs()]
     network = f"ResNet-{model.depth} of {model.block} blocks, width {model.width}"
-    others = {BACKBONES[config.model.backbone].title: None for _, config in study.configs()}
-    others.pop(BACKBONES[model.backbone].title)
-    network += f", and {listed(others)} with as many blocks" if others else ""
+    titles = {f"{BACKBONES[c.model.backbone].title}-{c.model.depth}": None for c in configs}
+    network = network if len(titles) == 1 else listed(titles)
+    lengths = sorted({config.train.epochs for config in configs})
+    epochs = plural(lengths[0], "epoch") if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs"
     says = "is a demonstration and says" if study.demonstration else "says"
-    setting = f"{network}, {plural(epochs, 'epoch')}, accuracy of the last epoch"
+    setting = f"{network}, {epochs}, accuracy of the last epoch"
     return f"Seen on {badge(study, train)} ({setting}), this {says} nothing about other images, networks or recipes."
 
 

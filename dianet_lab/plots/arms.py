@@ -36,7 +36,12 @@ SIZE_LABELS = {
 
 
 def plot_arms(
-    frame: pd.DataFrame, *, ax: Axes | None = None, arms: Sequence[str] | None = None, value: str = "test_accuracy"
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    arms: Sequence[str] | None = None,
+    value: str = "test_accuracy",
+    groups: bool = False,
 ) -> Axes:
     """One row an arm: a dot a seed, thin lines joining equal seeds, and below the dots the mean with its t interval.
 
@@ -45,12 +50,17 @@ def plot_arms(
         ax: where to draw; a new figure otherwise.
         arms: the rows from top to bottom; the baseline and then the order of the frame otherwise.
         value: a key of :data:`ACCURACIES`.
+        groups: join equal seeds only among arms whose names begin alike (``PreResNet, DIA``): the others differ in more
+            than their attention.
     """
     require(frame, ["arm", "seed", "status", value])
     arms = baseline_first(frame, arms)
     ax = own_axes(ax, 8.5, 1.5 + 0.55 * len(arms))
     finished = frame[(frame["status"] == "finished") & frame[value].notna()]
-    _join_seeds(ax, finished, arms, value)
+    starts = [arm.partition(", ")[0] if groups else "" for arm in arms]
+    for start in dict.fromkeys(starts):
+        rows = [row for row, name in enumerate(starts) if name == start]
+        _join_seeds(ax, finished, [arms[row] for row in rows], rows, value)
     for row, arm in enumerate(arms):
         _draw_arm(ax, row, arm, 100 * finished.loc[finished["arm"] == arm, value])
     ax.set(ylim=(len(arms) - 0.4, -0.45), xlabel=f"{ACCURACIES.get(value, value)} (%; the axis does not start at 0)")
@@ -66,11 +76,11 @@ def plot_arms(
     return ax
 
 
-def _join_seeds(ax: Axes, finished: pd.DataFrame, arms: list[str], value: str) -> None:
+def _join_seeds(ax: Axes, finished: pd.DataFrame, arms: list[str], rows: list[int], value: str) -> None:
     """A faint line from each seed's dot to its dot in the next row; a gap where a run is missing."""
     table = finished.pivot_table(index="seed", columns="arm", values=value).reindex(columns=arms)
     for _, accuracies in table.iterrows():
-        ax.plot(100 * accuracies.to_numpy(), range(len(arms)), color=FAINT, linewidth=0.9, zorder=1, gid="seed")
+        ax.plot(100 * accuracies.to_numpy(), rows, color=FAINT, linewidth=0.9, zorder=1, gid="seed")
 
 
 def _draw_arm(ax: Axes, row: int, arm: str, percent: pd.Series) -> None:

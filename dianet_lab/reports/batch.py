@@ -84,6 +84,8 @@ def run_reports(
         outcomes.append(outcome)
         index = write_index(profile)
         print(f"{outcome.name} | {outcome.status} after {outcome.seconds:.0f} s: {outcome.html}", flush=True)
+        if outcome.error:
+            print(f"{outcome.name} | {outcome.error.splitlines()[0]}", flush=True)
     print(f"All reports: {index}", flush=True)
     return outcomes
 

@@ -14,18 +14,18 @@ SMALL: dict[str, dict[str, Any]] = {
     "wide_resnet": {"widen": 2},
     "resnext": {"widen": 2, "cardinality": 4, "base_width": 4},
 }
-"""What makes the other backbones about as costly as the ResNet of a small scale."""
+"""The other backbones at a small scale: within about four times the ResNet's parameters."""
 
 
 def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
     """Every backbone with every attention of ``model_config.ARMS``; at the paper's scale its networks and recipes.
 
     Arms are called ``PreResNet, DIA``; the ResNet's have the runs of the other studies. Compared is DIA with plain and
-    with SE, on each backbone by itself.
+    with SE on each backbone, and DIA's gain over plain on a backbone with its gain on the ResNet.
     """
     official = base.model == ModelConfig(**OFFICIAL_MODELS["resnet"])
     arms: dict[str, Mapping[str, Any]] = {}
-    contrasts = []
+    contrasts, across = [], []
     for name, backbone in BACKBONES.items():
         shape = _official(name, base) if official else _small(name, base)
         titles = {unit: f"{backbone.title}, {unit}" for unit in ARMS}
@@ -33,11 +33,13 @@ def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
             arms[title] = shape | {f"model.attention.{field}": value for field, value in ARMS[unit].asked().items()}
         dia = titles.pop("DIA")
         contrasts += [Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}) for unit, arm in titles.items()]
+        if name != "resnet":
+            weights = {dia: 1, titles["plain"]: -1, "ResNet, DIA": -1, "ResNet, plain": 1}
+            across.append(Contrast(f"{backbone.title} against ResNet (DIA - plain)", weights))
         if shape.get("model.branch_norm"):  # the plain network as it was published, without DIA's extra norm
             arms[f"{backbone.title}, no extra norm"] = arms[titles["plain"]] | {"model.branch_norm": False}
-    return Study(
-        "networks", base, arms=arms, seeds=seeds, baseline=next(iter(arms)), contrasts=contrasts, threads=threads
-    )
+    first, named = next(iter(arms)), contrasts + across
+    return Study("networks", base, arms=arms, seeds=seeds, baseline=first, contrasts=named, threads=threads)
 
 
 def _small(name: str, base: RunConfig) -> dict[str, Any]:

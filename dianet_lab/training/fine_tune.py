@@ -1,17 +1,44 @@
 """A few updates of any network on any of the lab's images: to see that an attached unit learns, no more."""
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import pandas as pd
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from dianet_lab.data.batches import TrainingStream
 from dianet_lab.data.images import ImageData
+from dianet_lab.errors import ConfigError, LabError, unknown_name
 from dianet_lab.models import image_channels
 
 MOMENTUM = 0.9
+
+
+def torchvision_resnet(name: str, weights: str | None, classes: int, seed: int) -> nn.Module:
+    """A ResNet of ``torchvision.models`` with a new classifier.
+
+    Args:
+        weights: the name of pretrained ones, such as ``DEFAULT``; they are downloaded.
+
+    Raises:
+        LabError: an unknown name, or no network to download with.
+    """
+    known = [known for known in torchvision.models.list_models(torchvision.models) if re.match("(wide_)?resne", known)]
+    if name not in known:
+        raise unknown_name("residual network of torchvision", name, known)
+    torch.manual_seed(seed)
+    try:
+        model = torchvision.models.get_model(name, weights=weights)
+    except (KeyError, ValueError):
+        names = [entry.name for entry in torchvision.models.get_model_weights(name)]
+        raise unknown_name(f"weights of {name}", weights, [*names, "DEFAULT"]) from None
+    except OSError as error:
+        raise LabError(f"the weights of {name} could not be downloaded ({error}): leave weights out") from None
+    model.fc = nn.Linear(model.fc.in_features, classes)
+    return model
 
 
 def batches(data: ImageData, batch_size: int, size: int, channels: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -38,7 +65,12 @@ def fine_tune(
     Args:
         data: what the batches are drawn from; ``seed`` decides their order and augmentation.
         size: height and width that images are enlarged to.
+
+    Raises:
+        ConfigError: no step.
     """
+    if steps < 1:
+        raise ConfigError(f"steps: got {steps}, expected at least 1")
     channels = image_channels(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=MOMENTUM)
     model.train()

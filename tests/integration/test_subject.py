@@ -72,6 +72,14 @@ class TestRun:
         with pytest.raises(LabError, match="3 channels and 10 classes.*digits has 1 and 10"):
             subject.of_run(RunStore(), imported, "digits")
 
+    def test_shows_two_images_of_different_classes(self, imported, folder):
+        seen = subject.of_run(RunStore(), imported, f"parquet:{folder}")
+        one, other = seen.two_images(3)
+        assert one == 3 and seen.test.labels[one] != seen.test.labels[other]
+        with pytest.raises(LabError, match="image: got 20, expected 0 to 19"):
+            seen.two_images(20)
+        assert seen.start == 0.25 and "train" not in seen.origin["configuration"]
+
     def test_without_a_gate_is_refused(self, tiny):
         store = RunStore()
         study = Study("s", tiny, arms={"plain": {"model.attention.unit": "none"}}, seeds=[0])

@@ -488,7 +488,7 @@ class TestErrors:
             (
                 models.squeezenet1_1,
                 {},
-                "SqueezeNet has no stage.*torchvision.models.resnet.BasicBlock.*features of Conv2d",
+                "SqueezeNet has no stage.*torchvision.models.resnet.BasicBlock.*features of torch.nn.modules.*Conv2d",
             ),
             (lambda: nn.Linear(2, 2), {}, "Linear has no stage.*timm.models.resnet.Bottleneck, found no nn.Sequential"),
             (quantizable_resnet18, {}, "layer1.0 is a torchvision.*QuantizableBasicBlock with a forward of its own"),
@@ -517,6 +517,27 @@ class TestErrors:
         with pytest.raises(ConfigError, match=message):
             attach_attention(model, AttentionConfig(**options))
         assert [(name, type(module)) for name, module in model.named_modules()] == before
+
+    @pytest.mark.parametrize(
+        ("model", "config", "message"),
+        [
+            (resnet18, ONE, "model: got a function, expected a network; if a function, call it first"),
+            (torch.nn.Identity(), "lstm", "config: got 'lstm', expected an AttentionConfig"),
+        ],
+    )
+    def test_say_which_argument_is_of_another_kind(self, model, config, message):
+        with pytest.raises(ConfigError, match=message):
+            attach_attention(model, config)
+
+    def test_a_distributed_network_is_refused(self, tmp_path):
+        """It would not know the new parameters, and they would drift apart."""
+        store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+        torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+        try:
+            with pytest.raises(ConfigError, match="distributed.*attach or detach first"):
+                attach_attention(torch.nn.parallel.DistributedDataParallel(resnet18()), ONE)
+        finally:
+            torch.distributed.destroy_process_group()
 
     def test_a_compiled_network_is_not_detached(self):
         with pytest.raises(ConfigError, match="is compiled"):

@@ -70,6 +70,10 @@ class TestRefusals:
             ),
             (lambda: AttentionConfig(sharin="stage"), ["AttentionConfig.sharin", "did you mean 'sharing'?"]),
             (lambda: AttentionConfig(activation="tanhh"), ["activation", "'tanhh'", "did you mean 'tanh'?", "'relu'"]),
+            (
+                lambda: AttentionConfig(sharing="all"),
+                ["AttentionConfig.sharing: got 'all', expected 'stage' or 'none' or a valid integer"],
+            ),
             (lambda: AttentionConfig(reduction=0), ["reduction", "got 0", "greater than or equal to 1"]),
             (
                 lambda: AttentionConfig(unit="se", memory="none"),

@@ -9,8 +9,9 @@ from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_mod
 from dianet_lab.analysis.cost import crossover, describe, saved_bytes, units_by_depth
 from dianet_lab.attention.registry import UNITS
 from dianet_lab.data.sources import load_data
+from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.model_config import ARMS
-from dianet_lab.training.fine_tune import batches, fine_tune
+from dianet_lab.training.fine_tune import batches, fine_tune, torchvision_resnet
 
 
 class TestDescribe:
@@ -52,6 +53,10 @@ class TestDescribe:
         assert not model.training
         assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
+    def test_explains_a_network_without_convolutions(self):
+        with pytest.raises(LabError, match="Linear has no Conv2d"):
+            describe(torch.nn.Linear(3, 3))
+
     def test_works_on_anybodys_network(self):
         model = torchvision.models.resnet18()
         plain = describe(model, 64).iloc[0]
@@ -82,6 +87,25 @@ class TestDepth:
 
 
 class TestFineTuning:
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"name": "resnet19", "weights": None}, "did you mean 'resnet18'|did you mean 'resnet"),
+            ({"name": "vgg11", "weights": None}, "unknown residual network of torchvision 'vgg11'"),
+            ({"name": "resnet18", "weights": "FOO"}, "unknown weights of resnet18 'FOO'.*IMAGENET1K_V1"),
+        ],
+    )
+    def test_explains_a_network_that_there_is_not(self, given, message):
+        with pytest.raises(LabError, match=message):
+            torchvision_resnet(**given, classes=10, seed=0)
+
+    def test_gives_a_network_with_the_classes_of_the_images(self):
+        assert torchvision_resnet("resnet18", None, 7, 0).fc.out_features == 7
+
+    def test_takes_at_least_one_step(self, tiny):
+        with pytest.raises(ConfigError, match="steps: got 0"):
+            fine_tune(build_model(tiny.model, 1), load_data(tiny.data, 0).train, steps=0)
+
     def test_lowers_the_loss_and_repeats_itself(self, tiny):
         data = load_data(tiny.data, 0).train
         losses = []

@@ -257,3 +257,14 @@ def test_a_summary_of_the_baseline_alone_is_an_empty_plot(summary):
     ax = plots.plot_differences(summary[summary["arm"] == "plain"])
     ax.figure.draw_without_rendering()
     assert texts(ax) == []
+
+
+def test_groups_join_equal_seeds_of_one_backbone_only():
+    arms = ["ResNet, plain", "ResNet, DIA", "ResNeXt, plain", "ResNeXt, DIA"]
+    rows = [
+        {"arm": arm, "seed": seed, "status": "finished", "test_accuracy": 0.9 + 0.01 * seed}
+        for arm in arms
+        for seed in range(2)
+    ]
+    lines = [line for line in plots.plot_arms(pd.DataFrame(rows), groups=True).get_lines() if line.get_gid() == "seed"]
+    assert sorted(tuple(line.get_ydata()) for line in lines) == [(0, 1), (0, 1), (2, 3), (2, 3)]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dianet_lab import AttentionConfig, ModelConfig, build_model
+from dianet_lab.analysis.published import agreement_sentence, compare_counts
 from dianet_lab.attention.registry import UNITS, unit_class
 from dianet_lab.initial import initialise
 from dianet_lab.models import count_parameters
@@ -95,3 +96,8 @@ def test_the_profiles_are_those_that_there_are():
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
 def test_links_lead_somewhere(link):
     assert link.startswith("https://") or (ROOT / link).exists()
+
+
+def test_the_counts_agree_as_it_says():
+    said = agreement_sentence(compare_counts()).removeprefix("Of ").removesuffix(".")
+    assert said in " ".join(TEXT.split())
