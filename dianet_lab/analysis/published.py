@@ -124,7 +124,7 @@ def compare_counts(rows: Sequence[Published] = tuple(PUBLISHED)) -> pd.DataFrame
         shown = f"{ours / 1e6:.{digits}f}M" if row.parameters.endswith("M") else f"{ours:,}"
         names = {"network": row.network, "classes": row.classes, "arm": row.arm, "this lab": ours}
         verdict = {
-            "published": row.parameters,
+            "elsewhere": row.parameters,
             "source": row.source,
             "equal": "yes" if shown == row.parameters else "NO",
         }
@@ -134,7 +134,7 @@ def compare_counts(rows: Sequence[Published] = tuple(PUBLISHED)) -> pd.DataFrame
 
 def agreement_sentence(counts: pd.DataFrame) -> str:
     """How many rows of :func:`compare_counts` agree, and how exactly."""
-    equal, rounded = counts["equal"] == "yes", counts["published"].str.endswith("M")
+    equal, rounded = counts["equal"] == "yes", counts["elsewhere"].str.endswith("M")
     exact, digits = (equal & ~rounded).sum(), (equal & rounded).sum()
     sentence = f"Of {len(counts)} known counts, {exact} agree to the last parameter and {digits} to the digits given"
     return f"{sentence}." if equal.all() else f"{sentence}; {(~equal).sum()} do NOT agree."
