@@ -5,14 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dianet_lab.attention.unit import (
-    AttentionUnit,
-    average,
-    hidden_width,
-    linear_map,
-    maximum,
-    start_at_zero,
-)
+from dianet_lab.attention.unit import AttentionUnit, average, hidden_width, linear_map, maximum, start_at_zero
 
 PARTS = ("both", "channel", "spatial")
 

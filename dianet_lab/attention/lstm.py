@@ -104,9 +104,8 @@ class DIALSTM(RecurrentUnit):
     """The DIA-LSTM unit: ``cells`` stacked cells over the channel vector of a block; the gate is the top cell's h.
 
     The gate starts at about 0.25, between 0.1 and 0.4 (o and sigmoid(c) are both about 0.5), so a new branch is scaled
-    by a quarter; with
-    ``tanh``, ``relu`` or ``identity`` it starts near 0. The first cell has a bottleneck in its maps; further cells use
-    the plain ``Linear(C, 4C)``, with dropout on their input, as the official code does.
+    by a quarter; with ``tanh``, ``relu`` or ``identity`` it starts near 0. The first cell has a bottleneck in its maps;
+    further cells use the plain ``Linear(C, 4C)``, with dropout on their input, as the official code does.
 
     Without its output gate it is the DSU of Dynamic Layer Attention (Fang et al., IJCAI 2024, arXiv 2406.13392), whose
     gate starts at about 0.5.
