@@ -1,27 +1,20 @@
 """Attention attached to networks of torchvision and timm: the same function but for the gate, and nothing left over."""
 
-import copy
-import pickle
 import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
 import timm
 import torch
-from safetensors.torch import load, save
 from timm.layers import BlurPool2d
 from torch import nn
 from torchvision import models
-from torchvision.models.quantization import resnet18 as quantizable_resnet18
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from dianet_lab import AttentionConfig, ModelConfig, build_model
-from dianet_lab.analysis.capture import capture
+from dianet_lab import AttentionConfig
 from dianet_lab.attach import AttachedStage, attach_attention, detach_attention
 from dianet_lab.attention.stage import stage_attentions
-from dianet_lab.errors import ConfigError
 from dianet_lab.models import count_attention_parameters, count_parameters
 
 DIANET = AttentionConfig()
@@ -316,241 +309,6 @@ class TestStage:
         attach_attention(model, DIANET)(IMAGES)
         detach_attention(model)(IMAGES)
         assert seen == [(2, 256, 2, 2)] * 2
-
-
-class TestDetach:
-    def test_gives_the_old_network_back(self, net):
-        net.eval()
-        modules, expected = list(net.named_modules()), net(IMAGES)
-        before, attributes = {name: value.clone() for name, value in net.state_dict().items()}, set(vars(net))
-        assert detach_attention(attach_attention(net, DIANET)) is net
-        after = net.state_dict()
-        assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
-        assert torch.equal(net(IMAGES), expected)
-        assert list(net.named_modules()) == modules and set(vars(net)) == attributes
-        assert all(type(net.get_submodule(name)) is nn.Sequential for name in STAGES)
-
-    def test_makes_room_for_another_unit(self):
-        model = detach_attention(attach_attention(resnet18(), DIANET))
-        attach_attention(model, AttentionConfig(unit="se", sharing="none"))
-        assert len(model.layer1.attention.units) == 2
-
-    def test_of_nothing_is_an_error(self):
-        with pytest.raises(ConfigError, match="ResNet has no attached attention"):
-            detach_attention(resnet18())
-
-
-class TestStart:
-    def test_depends_on_the_seed_and_the_name_only(self):
-        first, again, other = (attach_attention(thin(), DIANET, seed=seed)["body"] for seed in (1, 1, 2))
-        name = "attention.units.0.cells.0.input_map.up.weight"
-        assert torch.equal(first[0].get_parameter(name), again[0].get_parameter(name))
-        assert not torch.equal(first[0].get_parameter(name), other[0].get_parameter(name))
-        assert not torch.equal(first[0].get_parameter(name), first[1].get_parameter(name))
-
-    @pytest.mark.parametrize("unit", ["lstm", "random"])
-    def test_leaves_the_global_generator_alone(self, unit):
-        model, before = thin(), torch.get_rng_state()
-        attach_attention(model, AttentionConfig(unit=unit))
-        assert torch.equal(torch.get_rng_state(), before)
-
-    def test_is_tied_where_it_shall_be(self):
-        model = attach_attention(thin(), AttentionConfig(sharing="none", tied_init=True))
-        one, two = (unit.state_dict() for unit in model["body"][1].attention.units)
-        assert all(torch.equal(one[name], two[name]) for name in one)
-
-    def test_is_where_the_stage_is(self):
-        with torch.device("meta"):
-            model = attach_attention(thin().to_empty(device="cpu").double(), AttentionConfig(memory="clock"))
-        values = [*model["body"].parameters(), *stage_attentions(model)["body.0.attention"].buffers()]
-        assert {(value.device.type, value.dtype) for value in values} == {("cpu", torch.float64)}
-
-    @pytest.mark.parametrize("training", [True, False])
-    def test_is_in_the_mode_of_the_stage(self, training):
-        model = attach_attention(thin().train(training), DIANET)
-        assert {module.training for module in model.modules()} == {training}
-
-
-class TestCopies:
-    @pytest.mark.parametrize("make", [resnet18, lambda: timm_net("seresnet18")], ids=["torchvision", "timm"])
-    @pytest.mark.parametrize("twin", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
-    def test_compute_the_same_and_can_be_detached(self, make, twin):
-        model = attach_attention(make(), DIANET).eval()
-        other = twin(model)
-        assert torch.equal(other(IMAGES), model(IMAGES))
-        detach_attention(other)
-        assert stage_attentions(model) and not stage_attentions(other)
-
-    @pytest.mark.parametrize("make", [resnet18, lambda: timm_net("seresnet18", drop_path_rate=0.1)])
-    @pytest.mark.parametrize("mode", ["eval", "train"])
-    def test_compile_to_one_graph(self, make, mode):
-        model = attach_attention(make(), DIANET).train(mode == "train")
-        compiled = torch.compile(model, backend="eager", fullgraph=True)
-        torch.testing.assert_close(seeded(compiled), seeded(model))
-
-    @pytest.mark.parametrize("make", [resnet18, lambda: timm_net("seresnet18")], ids=["torchvision", "timm"])
-    def test_export(self, make):
-        model = attach_attention(make(), DIANET).eval()
-        program = torch.export.export(model, (IMAGES,))
-        torch.testing.assert_close(program.module()(IMAGES), model(IMAGES))
-
-    def test_go_through_safetensors_with_one_entry_for_a_shared_unit(self):
-        model, other = (attach_attention(resnet18(), DIANET, seed=seed).eval() for seed in (0, 1))
-        weights = load(save(model.state_dict()))
-        assert len([name for name in weights if name.startswith("layer1.attention.")]) == 8  # two maps of two layers
-        other.load_state_dict(weights)
-        assert torch.equal(other(IMAGES), model(IMAGES))
-
-
-class TestTraining:
-    def test_every_parameter_gets_a_gradient(self, net):
-        model = attach_attention(net, DIANET).train()
-        torch.nn.functional.cross_entropy(seeded(model, torch.randn(2, 3, 64, 64)), torch.tensor([0, 1])).backward()
-        assert not [name for name, value in model.named_parameters() if value.grad is None]
-        weight = "attention.units.0.cells.0.input_map.up.weight"
-        assert all(model.get_submodule(name).get_parameter(weight).grad.abs().sum() > 0 for name in STAGES)
-
-    @pytest.mark.parametrize("config", [DIANET, AttentionConfig(neutral=True)], ids=["quarter", "neutral"])
-    def test_a_few_steps_lower_the_loss(self, config):
-        model, labels = attach_attention(resnet18(), config).train(), torch.arange(8) % 4
-        images, losses = torch.randn(8, 3, 32, 32), []
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-        before = model.layer1.attention.units[0].cells[0].input_map.up.bias.clone()
-        for _ in range(5):
-            loss = torch.nn.functional.cross_entropy(model(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        assert losses[-1] < 0.5 * losses[0]
-        assert not torch.equal(model.layer1.attention.units[0].cells[0].input_map.up.bias, before)
-
-
-class TestCapture:
-    @pytest.mark.parametrize("make", [resnet18, lambda: timm_net("resnet18")], ids=["torchvision", "timm"])
-    def test_sees_every_block_as_a_hand_rolled_forward_does(self, make):
-        model, seen = attach_attention(make(), DIANET).eval(), []
-        with capture(model) as trace:
-            model(IMAGES)
-        by_hand(model, seen=seen)
-        assert [position[:2] for position in seen] == trace.positions == [(s, b) for s in range(4) for b in range(2)]
-        for stage, index, branch, gate in seen:
-            gates, squeezes = trace.array("gate", stage), trace.array("squeeze", stage)
-            assert gates.shape == (2, 2, 64 * 2**stage)
-            np.testing.assert_allclose(gates[:, index], gate.mean((2, 3)).detach(), atol=1e-6)
-            np.testing.assert_allclose(squeezes[:, index], branch.mean((2, 3)).detach(), atol=1e-5)
-
-
-class OwnForward(BasicBlock):
-    def forward(self, x):
-        return 2 * super().forward(x)
-
-
-def with_own_block():
-    model = resnet18()
-    model.layer4[1] = OwnForward(512, 512)
-    return model
-
-
-def with_patched_block():
-    model = resnet18()
-    model.layer2[0].forward = model.layer2[0].forward
-    return model
-
-
-def with_hook():
-    model = resnet18()
-    model.layer4[1].register_forward_hook(lambda *_: None)
-    return model
-
-
-def checkpointed():
-    model = timm_net("resnet18")
-    model.set_grad_checkpointing()
-    return model
-
-
-def compiled_in_place():
-    model = resnet18()
-    model.compile(backend="eager")
-    return model
-
-
-def of_two_widths():
-    wider = BasicBlock(4, 8, downsample=nn.Conv2d(4, 8, 1))
-    return nn.ModuleDict({"body": nn.Sequential(BasicBlock(4, 4), wider)})
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("make", "options", "message"),
-        [
-            (
-                models.squeezenet1_1,
-                {},
-                "SqueezeNet has no stage.*torchvision.models.resnet.BasicBlock.*features of torch.nn.modules.*Conv2d",
-            ),
-            (lambda: nn.Linear(2, 2), {}, "Linear has no stage.*timm.models.resnet.Bottleneck, found no nn.Sequential"),
-            (quantizable_resnet18, {}, "layer1.0 is a torchvision.*QuantizableBasicBlock with a forward of its own"),
-            (with_own_block, {}, "layer4.1 is a .*OwnForward with a forward of its own"),
-            (with_patched_block, {}, "layer2.0 is a torchvision.*BasicBlock with a forward of its own"),
-            (lambda: nn.Sequential(BasicBlock(4, 4), nn.ReLU()), {}, r"1 is a .*ReLU .* every block of a stage"),
-            (with_hook, {}, "layer4.1 has a hook"),
-            (of_two_widths, {}, r"body: got branches of \[4, 8\] channels"),
-            (resnet18, {"unit": "none"}, "unit: got 'none', expected a unit"),
-            (lambda: attach_attention(resnet18(), ONE), {}, "already: layer1.attention, .*detach_attention"),
-            (lambda: build_model(ModelConfig(depth=8)), {}, "lab's own: set its attention in ModelConfig"),
-            (lambda: torch.compile(resnet18(), backend="eager"), {}, "is compiled: attach .* then compile"),
-            (compiled_in_place, {}, "ResNet is compiled"),
-            (checkpointed, {}, "timm checkpoints block by block"),
-            (lambda: thin((3, 2)), {"share_from": 2}, "share_from: got 2, but body.1 has 2 blocks"),
-            (
-                lambda: thin((3, 2)),
-                {"sharing": 2},
-                "sharing: got 2, but 2 blocks of body.1 have a unit.*'stage'",
-            ),
-        ],
-    )
-    def test_say_what_is_wrong_and_change_nothing(self, make, options, message):
-        model = make()
-        before = [(name, type(module)) for name, module in model.named_modules()]
-        with pytest.raises(ConfigError, match=message):
-            attach_attention(model, AttentionConfig(**options))
-        assert [(name, type(module)) for name, module in model.named_modules()] == before
-
-    @pytest.mark.parametrize(
-        ("model", "config", "message"),
-        [
-            (resnet18, ONE, "model: got a function, expected a network; if a function, call it first"),
-            (torch.nn.Identity(), "lstm", "config: got 'lstm', expected an AttentionConfig"),
-        ],
-    )
-    def test_say_which_argument_is_of_another_kind(self, model, config, message):
-        with pytest.raises(ConfigError, match=message):
-            attach_attention(model, config)
-
-    def test_a_distributed_network_is_refused(self, tmp_path):
-        """It would not know the new parameters, and they would drift apart."""
-        store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
-        torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
-        try:
-            with pytest.raises(ConfigError, match="distributed.*attach or detach first"):
-                attach_attention(torch.nn.parallel.DistributedDataParallel(resnet18()), ONE)
-        finally:
-            torch.distributed.destroy_process_group()
-
-    def test_a_compiled_network_is_not_detached(self):
-        with pytest.raises(ConfigError, match="is compiled"):
-            detach_attention(torch.compile(attach_attention(resnet18(), ONE), backend="eager"))
-
-    def test_timm_can_not_checkpoint_past_the_attention_until_it_is_detached(self):
-        """It runs the blocks that iterating gives: the network would silently be the plain one."""
-        model = attach_attention(timm_net("resnet18"), DIANET)
-        model.set_grad_checkpointing(False)
-        with pytest.raises(ConfigError, match="leave out a stage's attention"):
-            model.set_grad_checkpointing()
-        detach_attention(model).set_grad_checkpointing()
-        assert model.grad_checkpointing
 
 
 def test_timm_is_not_needed():
