@@ -48,7 +48,9 @@ def _small(name: str, base: RunConfig) -> dict[str, Any]:
         return {}
     step, rest = BACKBONES[name].rule()
     depth = step * base.model.blocks_per_stage + rest
-    return {f"model.{field}": value for field, value in ({"backbone": name, "depth": depth} | SMALL[name]).items()}
+    return {
+        f"model.{field}": value for field, value in ({"backbone": name, "depth": depth} | SMALL.get(name, {})).items()
+    }
 
 
 def _official(name: str, base: RunConfig) -> dict[str, Any]:
