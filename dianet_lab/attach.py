@@ -1,14 +1,14 @@
 """Attention inside a residual network of torchvision or timm, whose own code stays as it is."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dianet_lab.attention.registry import NO_UNIT
 from dianet_lab.attention.stage import StageAttention, is_compiled, stage_attentions
-from dianet_lab.backbones.gated import has_hooks
+from dianet_lab.backbones.gated import GatedSum, has_hooks, is_trained_channel_gate, normed, saves_memory
 from dianet_lab.backbones.residual import ResidualNet, combine
 from dianet_lab.config import AttentionConfig
 from dianet_lab.errors import ConfigError
@@ -55,11 +55,30 @@ class AttachedStage(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         state = None
         for index, block in enumerate(self):
-            layout = self.layouts[index]
-            branch = _branch(block, layout, x)
-            gate, state = self.attention(index, branch, state)
-            x = _join(block, layout, x, branch, gate)
+            x, state = self._step(index, block, x, state)
         return x
+
+    def _step(self, index: int, block: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        layout = self.layouts[index]
+        layers = _layers(block, layout)
+        last, drop = layers[-1], layout.drop and getattr(block, layout.drop)
+        activation = getattr(block, layout.activation)
+        lean = drop is None and type(activation) is nn.ReLU and saves_memory(block, last)
+        branch = x
+        for layer in layers[:-1]:
+            branch = layer(branch)
+        if lean:
+            source = branch
+            branch, scale, offset = normed(last, source)
+        else:
+            branch = last(branch)
+        gate, state = self.attention(index, branch, state)
+        if drop is not None:
+            branch, gate = drop(combine(branch, gate, None)), None
+        shortcut = x if block.downsample is None else block.downsample(x)
+        if lean and is_trained_channel_gate(gate):
+            return GatedSum.apply(branch, gate, shortcut, source.detach(), scale, offset, True), state
+        return activation(combine(branch, gate, shortcut)), state
 
     def __iter__(self) -> Iterator[nn.Module]:
         return iter([module for name, module in self._modules.items() if name != "attention"])
@@ -86,7 +105,8 @@ def attach_attention(model: nn.Module, config: AttentionConfig, *, seed: int = 0
     the old parameters stay; the new ones are ``<stage>.attention...``, on the device and in the dtype of their stage.
 
     Attach before compiling or distributing the network and before making its optimizer. The stage runs a block's layers
-    itself, so a hook on a block does not run: put it on the stage, or on a layer.
+    itself, so a hook on a block does not run: put it on the stage, or on a layer. Where a branch ends in a BatchNorm and
+    a ReLU follows the addition, a training step keeps no copy of the branch (``backbones/gated.py``).
 
     Args:
         seed: of the new initial values, which depend on it and on the names only.
@@ -138,18 +158,9 @@ def detach_attention(model: nn.Module) -> nn.Module:
     return model
 
 
-def _branch(block: nn.Module, layout: BlockLayout, x: Tensor) -> Tensor:
-    for name in layout.branch.split():
-        layer = getattr(block, name)
-        x = x if layer is None else layer(x)
-    return x
-
-
-def _join(block: nn.Module, layout: BlockLayout, x: Tensor, branch: Tensor, gate: Tensor | None) -> Tensor:
-    if layout.drop is not None and (drop := getattr(block, layout.drop)) is not None:
-        branch, gate = drop(combine(branch, gate, None)), None
-    shortcut = x if block.downsample is None else block.downsample(x)
-    return getattr(block, layout.activation)(combine(branch, gate, shortcut))
+def _layers(block: nn.Module, layout: BlockLayout) -> list[nn.Module]:
+    """The layers of the branch, in order; the last one is a norm, unless a unit of the block's own follows it."""
+    return [layer for name in layout.branch.split() if (layer := getattr(block, name)) is not None]
 
 
 def _width(block: nn.Module) -> int:

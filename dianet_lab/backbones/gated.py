@@ -62,12 +62,14 @@ def is_trained_channel_gate(gate: Tensor | None) -> bool:
     return gate is not None and gate.requires_grad and gate.shape[2:].numel() == 1
 
 
-def saves_memory(block: nn.Module) -> bool:
-    """Whether a block's step can run on :class:`GatedSum`: a training step of a branch that ends in a norm.
+def saves_memory(block: nn.Module, norm: nn.Module | None) -> bool:
+    """Whether a block's step can run on :class:`GatedSum`: a training step of a branch that ends in a BatchNorm.
 
     Not under a compiler, which has its own ways, nor where a hook waits for a module that would not be called.
+
+    Args:
+        norm: what ends the branch.
     """
-    norm = block.closing_norm
     if type(norm) is not nn.BatchNorm2d or not norm.training or not torch.is_grad_enabled():
         return False  # a SyncBatchNorm, for example, has its own way to the statistics
     usual = norm.affine and norm.track_running_stats and norm.momentum is not None

@@ -52,7 +52,7 @@ class Stage(nn.Module):
         if self.attention is None:
             branch, shortcut = block(x)
             return self._activated(combine(branch, None, shortcut)), None
-        lean = saves_memory(block)
+        lean = saves_memory(block, block.closing_norm)
         if lean:
             source, shortcut = block.before_norm(x)
             branch, scale, offset = normed(block.closing_norm, source)

@@ -9,12 +9,18 @@ import torch
 from safetensors.torch import load, save
 from test_attach import DIANET, IMAGES, NETS, SMALL, STAGES, by_hand, resnet18, seeded, thin, timm_net
 from torch import nn
+from torchvision import models
 
 from dianet_lab import AttentionConfig
 from dianet_lab.analysis.capture import capture
-from dianet_lab.attach import attach_attention, detach_attention
+from dianet_lab.analysis.cost import saved_bytes
+from dianet_lab.attach import AttachedStage, attach_attention, detach_attention
 from dianet_lab.attention.stage import stage_attentions
 from dianet_lab.errors import ConfigError
+
+
+def stages_of(model):
+    return [module for module in model.modules() if isinstance(module, AttachedStage)]
 
 
 @pytest.fixture(params=SMALL)
@@ -112,6 +118,32 @@ class TestCopies:
 
 
 class TestTraining:
+    @pytest.mark.parametrize("name", NETS)
+    def test_a_step_is_the_one_written_out(self, name):
+        """With a hook on its blocks a step is written out; without, it keeps no copy of the branch."""
+        lean = attach_attention(NETS[name](), DIANET).double().train()
+        plain = copy.deepcopy(lean)
+        for stage in stages_of(plain):
+            for block in stage:
+                block.register_forward_hook(lambda *_: None)
+        outputs = []
+        for model in (lean, plain):
+            torch.manual_seed(0)  # dropping paths and blocks
+            outputs.append(model(IMAGES.double()))
+            outputs[-1].square().sum().backward()
+        torch.testing.assert_close(outputs[0], outputs[1])
+        for one, other in zip(lean.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-7, atol=1e-9)
+        for one, other in zip(lean.buffers(), plain.buffers(), strict=True):
+            torch.testing.assert_close(one, other)
+
+    @pytest.mark.parametrize("make", [resnet18, lambda: models.resnet50(num_classes=10), lambda: timm_net("resnet18")])
+    def test_a_step_keeps_hardly_more_than_the_old_networks(self, make):
+        plain, gated = make().train(), attach_attention(make(), AttentionConfig(reduction=20)).train()
+        images = torch.randn(4, 3, 64, 64)
+        sizes = [saved_bytes(model, lambda model=model: model(images)) for model in (plain, gated)]
+        assert sizes[1] / sizes[0] < 1.1  # of maps down to 2x2 pixels, where the state of 2,048 channels shows
+
     def test_every_parameter_gets_a_gradient(self, net):
         model = attach_attention(net, DIANET).train()
         torch.nn.functional.cross_entropy(seeded(model, torch.randn(2, 3, 64, 64)), torch.tensor([0, 1])).backward()
