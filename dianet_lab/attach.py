@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from dianet_lab.attention.registry import NO_UNIT
 from dianet_lab.attention.stage import StageAttention, is_compiled, stage_attentions
-from dianet_lab.backbones.gated import GatedSum, has_hooks, is_trained_channel_gate, normed, saves_memory
-from dianet_lab.backbones.residual import ResidualNet, combine
+from dianet_lab.backbones.gated import combine, gated_sum, has_hooks, normed, saves_memory
+from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.config import AttentionConfig
 from dianet_lab.errors import ConfigError
 from dianet_lab.initial import initialise
@@ -23,18 +23,22 @@ class BlockLayout(NamedTuple):
     follows. The shortcut is ``downsample``, or the block's input.
     """
 
-    branch: str
+    branch: list[str]
     drop: str | None
     activation: str
 
 
 # The forwards of torchvision 0.29 and timm 1.0.31. By name, so that timm need not be there.
 LAYOUTS = {
-    "torchvision.models.resnet.BasicBlock": BlockLayout("conv1 bn1 relu conv2 bn2", None, "relu"),
-    "torchvision.models.resnet.Bottleneck": BlockLayout("conv1 bn1 relu conv2 bn2 relu conv3 bn3", None, "relu"),
-    "timm.models.resnet.BasicBlock": BlockLayout("conv1 bn1 drop_block act1 aa conv2 bn2 se", "drop_path", "act2"),
+    "torchvision.models.resnet.BasicBlock": BlockLayout(["conv1", "bn1", "relu", "conv2", "bn2"], None, "relu"),
+    "torchvision.models.resnet.Bottleneck": BlockLayout(
+        ["conv1", "bn1", "relu", "conv2", "bn2", "relu", "conv3", "bn3"], None, "relu"
+    ),
+    "timm.models.resnet.BasicBlock": BlockLayout(
+        ["conv1", "bn1", "drop_block", "act1", "aa", "conv2", "bn2", "se"], "drop_path", "act2"
+    ),
     "timm.models.resnet.Bottleneck": BlockLayout(
-        "conv1 bn1 act1 conv2 bn2 drop_block act2 aa conv3 bn3 se", "drop_path", "act3"
+        ["conv1", "bn1", "act1", "conv2", "bn2", "drop_block", "act2", "aa", "conv3", "bn3", "se"], "drop_path", "act3"
     ),
 }
 """The block classes that a gate can be put into, by qualified name."""
@@ -67,17 +71,13 @@ class AttachedStage(nn.Sequential):
         branch = x
         for layer in layers[:-1]:
             branch = layer(branch)
-        if lean:
-            source = branch
-            branch, scale, offset = normed(last, source)
-        else:
-            branch = last(branch)
+        branch, affine = normed(last, branch) if lean else (last(branch), None)
         gate, state = self.attention(index, branch, state)
         if drop is not None:
             branch, gate = drop(combine(branch, gate, None)), None
         shortcut = x if block.downsample is None else block.downsample(x)
-        if lean and is_trained_channel_gate(gate):
-            return GatedSum.apply(branch, gate, shortcut, source.detach(), scale, offset, True), state
+        if lean:
+            return gated_sum(branch, gate, shortcut, affine, relu=True), state
         return activation(combine(branch, gate, shortcut)), state
 
     def __iter__(self) -> Iterator[nn.Module]:
@@ -105,8 +105,8 @@ def attach_attention(model: nn.Module, config: AttentionConfig, *, seed: int = 0
     the old parameters stay; the new ones are ``<stage>.attention...``, on the device and in the dtype of their stage.
 
     Attach before compiling or distributing the network and before making its optimizer. The stage runs a block's layers
-    itself, so a hook on a block does not run: put it on the stage, or on a layer. Where a branch ends in a BatchNorm and
-    a ReLU follows the addition, a training step keeps no copy of the branch (``backbones/gated.py``).
+    itself, so a hook on a block does not run: put it on the stage, or on a layer. Where a branch ends in a BatchNorm
+    and a ReLU follows the addition, a training step keeps no copy of the branch (``backbones/gated.py``).
 
     Args:
         seed: of the new initial values, which depend on it and on the names only.
@@ -160,12 +160,12 @@ def detach_attention(model: nn.Module) -> nn.Module:
 
 def _layers(block: nn.Module, layout: BlockLayout) -> list[nn.Module]:
     """The layers of the branch, in order; the last one is a norm, unless a unit of the block's own follows it."""
-    return [layer for name in layout.branch.split() if (layer := getattr(block, name)) is not None]
+    return [layer for name in layout.branch if (layer := getattr(block, name)) is not None]
 
 
 def _width(block: nn.Module) -> int:
     """How many channels the branch has: those of its last convolution."""
-    last = [name for name in _layout(block).branch.split() if name.startswith("conv")][-1]
+    last = [name for name in _layout(block).branch if name.startswith("conv")][-1]
     return getattr(block, last).out_channels
 
 

@@ -8,6 +8,7 @@ import torch
 import torchvision
 
 from dianet_lab.attach import attach_attention
+from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import AttentionConfig, ModelConfig
 from dianet_lab.model_config import ARMS, DIANET, PLAIN, SENET
 from dianet_lab.models import assemble, count_attention_parameters, count_parameters
@@ -54,8 +55,7 @@ def _pytorchcv() -> list[Published]:
                 # pytorchcv's SE-PreResNet has its outer norm behind the first convolution.
                 outer = {"outer_norm": "first"} if (backbone, arm) == ("preresnet", "SE per block") else {}
                 model = ModelConfig(backbone=backbone, depth=depth, block=block, attention=ARMS[arm], **outer)
-                title = {"resnet": "ResNet", "preresnet": "PreResNet"}[backbone]
-                name = f"{title}-{depth}, {block}"
+                name = f"{BACKBONES[backbone].title}-{depth}, {block}"
                 rows.append(Published(name, arm, classes, f"{number:,}", PYTORCHCV, model))
     return rows
 

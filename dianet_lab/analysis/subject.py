@@ -28,9 +28,8 @@ class Subject:
     """Networks to look into, and what may be said about them.
 
     ``pictured`` are those that are drawn, the most interesting one first; ``start`` is where their gates start, about;
-    ``networks`` gives all, one after the other;
-    ``runs`` is a table of them, ``test`` the images that they are shown, ``contrasts`` what is compared, ``scale`` and
-    ``casualties`` are sentences, ``origin`` is for the report's provenance.
+    ``networks`` gives all, one after the other; ``runs`` is a table of them, ``test`` the images that they are shown,
+    ``contrasts`` what is compared, ``scale`` and ``casualties`` are sentences, ``origin`` is for the provenance.
     """
 
     pictured: dict[str, ResidualNet]

@@ -45,8 +45,30 @@ class GatedSum(torch.autograd.Function):
         return grad * gate, slope[:, :, None, None].to(gate.dtype), grad, None, None, None, None
 
 
-def normed(norm: nn.BatchNorm2d, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A BatchNorm in training mode: its output, and the ``scale`` and ``offset [C]`` that make it of ``source``."""
+def combine(branch: Tensor, gate: Tensor | None, shortcut: Tensor | None) -> Tensor:
+    """``branch * gate + shortcut``, where either may be missing."""
+    if gate is None:
+        return branch if shortcut is None else torch.add(branch, shortcut)
+    # One pass over the activation in place of a product that autograd would have to keep and then a sum.
+    return branch * gate if shortcut is None else torch.addcmul(shortcut, branch, gate)
+
+
+Affine = tuple[Tensor, Tensor, Tensor]
+"""``source [B, C, H, W]``, ``scale`` and ``offset [C]`` that a branch is made of, without their gradients."""
+
+
+def gated_sum(
+    branch: Tensor, gate: Tensor | None, shortcut: Tensor | None, affine: Affine | None, relu: bool
+) -> Tensor:
+    """:func:`combine` and, with ``relu``, its ReLU; by :class:`GatedSum` where ``affine`` says what the branch is."""
+    if affine is not None and shortcut is not None and is_trained_channel_gate(gate):
+        return GatedSum.apply(branch, gate, shortcut, *affine, relu)
+    x = combine(branch, gate, shortcut)
+    return x.relu_() if relu else x
+
+
+def normed(norm: nn.BatchNorm2d, source: Tensor) -> tuple[Tensor, Affine]:
+    """A BatchNorm in training mode: its output, and what that is made of."""
     norm.num_batches_tracked.add_(1)
     weight, bias = norm.weight, norm.bias
     branch, mean, inverse = torch.native_batch_norm(
@@ -54,7 +76,7 @@ def normed(norm: nn.BatchNorm2d, source: Tensor) -> tuple[Tensor, Tensor, Tensor
     )
     with torch.no_grad():
         scale = weight * inverse
-        return branch, scale, torch.addcmul(bias, mean, scale, value=-1)
+        return branch, (source.detach(), scale, torch.addcmul(bias, mean, scale, value=-1))
 
 
 def is_trained_channel_gate(gate: Tensor | None) -> bool:

@@ -2,11 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from dianet_lab.attention.stage import StageAttention
-from dianet_lab.backbones.gated import GatedSum, is_trained_channel_gate, normed, saves_memory
+from dianet_lab.backbones.gated import gated_sum, normed, saves_memory
 
 
 class Plan(NamedTuple):
@@ -49,30 +48,15 @@ class Stage(nn.Module):
 
     def _step(self, index: int, block: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """One block: its sum and the state after it."""
-        if self.attention is None:
-            branch, shortcut = block(x)
-            return self._activated(combine(branch, None, shortcut)), None
-        lean = saves_memory(block, block.closing_norm)
-        if lean:
+        affine = gate = None
+        if self.attention is not None and saves_memory(block, block.closing_norm):
             source, shortcut = block.before_norm(x)
-            branch, scale, offset = normed(block.closing_norm, source)
+            branch, affine = normed(block.closing_norm, source)
         else:
             branch, shortcut = block(x)
-        gate, state = self.attention(index, branch, state)
-        if lean and shortcut is not None and is_trained_channel_gate(gate):
-            return GatedSum.apply(branch, gate, shortcut, source.detach(), scale, offset, self.relu), state
-        return self._activated(combine(branch, gate, shortcut)), state
-
-    def _activated(self, x: Tensor) -> Tensor:
-        return x.relu_() if self.relu else x
-
-
-def combine(branch: Tensor, gate: Tensor | None, shortcut: Tensor | None) -> Tensor:
-    """``branch * gate + shortcut``, where either may be missing."""
-    if gate is None:
-        return branch if shortcut is None else torch.add(branch, shortcut)
-    # One pass over the activation in place of a product that autograd would have to keep and then a sum.
-    return branch * gate if shortcut is None else torch.addcmul(shortcut, branch, gate)
+        if self.attention is not None:
+            gate, state = self.attention(index, branch, state)
+        return gated_sum(branch, gate, shortcut, affine, self.relu), state
 
 
 class ResidualNet(nn.Module):

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dianet_lab.config import RunConfig, TrainConfig
+from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError, unknown_name
 from dianet_lab.profiles import Profile, get_profile
 from dianet_lab.studies.networks import networks_study
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.study import Contrast, Study, dotted
 
 _ATTENTION = "model.attention."
 
@@ -81,7 +81,7 @@ def _for_looking_into(scale: Profile, source: str) -> Profile:
     if source == "digits":
         train = base.train.with_epochs(max(2, round(base.train.epochs / 3)))
         train = train.model_copy(update={"eval_every": train.epochs})
-        base = base.override({"data.train_size": None, **_dotted("train", train)})
+        base = base.override({"data.train_size": None, **dotted("train", train.model_dump())})
     return replace(scale, base=base, seeds=min(3, scale.seeds))
 
 
@@ -149,14 +149,10 @@ def customised(
     """The profile's base configuration with other epochs, data or number of training images."""
     changes: dict[str, Any] = {}
     if epochs is not None:
-        changes |= _dotted("train", profile.base.train.with_epochs(epochs))
+        changes |= dotted("train", profile.base.train.with_epochs(epochs).model_dump())
     if data is not None:
         source, _, path = data.partition(":")
         changes |= {"data.source": source, "data.path": path or None}
     if train_size is not None:
         changes["data.train_size"] = train_size
     return profile.base.override(changes)
-
-
-def _dotted(section: str, config: TrainConfig) -> dict[str, Any]:
-    return {f"{section}.{name}": value for name, value in config.model_dump().items()}

@@ -1,4 +1,4 @@
-"""The study of all backbones: each plain, with SE per block and with DIA, as deep as the scale's ResNet."""
+"""The study of all backbones: each plain, with SE per block and with DIA, with as many blocks as the scale's ResNet."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import ModelConfig, RunConfig
 from dianet_lab.model_config import ARMS
 from dianet_lab.profiles import OFFICIAL_MODELS, OFFICIAL_RECIPES
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.study import Contrast, Study, dotted
 
 SMALL: dict[str, dict[str, Any]] = {
     "preresnet": {},
@@ -30,7 +30,7 @@ def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
         shape = _official(name, base) if official else _small(name, base)
         titles = {unit: f"{backbone.title}, {unit}" for unit in ARMS}
         for unit, title in titles.items():
-            arms[title] = shape | {f"model.attention.{field}": value for field, value in ARMS[unit].asked().items()}
+            arms[title] = shape | dotted("model.attention", ARMS[unit].asked())
         dia = titles.pop("DIA")
         contrasts += [Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}) for unit, arm in titles.items()]
         if name != "resnet":
@@ -48,9 +48,7 @@ def _small(name: str, base: RunConfig) -> dict[str, Any]:
         return {}
     step, rest = BACKBONES[name].rule()
     depth = step * base.model.blocks_per_stage + rest
-    return {
-        f"model.{field}": value for field, value in ({"backbone": name, "depth": depth} | SMALL.get(name, {})).items()
-    }
+    return dotted("model", {"backbone": name, "depth": depth} | SMALL.get(name, {}))
 
 
 def _official(name: str, base: RunConfig) -> dict[str, Any]:
@@ -60,6 +58,5 @@ def _official(name: str, base: RunConfig) -> dict[str, Any]:
     recipe, usual = OFFICIAL_RECIPES[name], OFFICIAL_RECIPES["resnet"].epochs
     if base.train.epochs != usual:
         recipe = recipe.with_epochs(max(1, round(recipe.epochs * base.train.epochs / usual)))
-    defaults = ModelConfig(**OFFICIAL_MODELS[name]).model_dump(exclude={"attention"})
-    model = {f"model.{field}": value for field, value in defaults.items()}
-    return model | {f"train.{field}": value for field, value in recipe.model_dump().items()}
+    model = ModelConfig(**OFFICIAL_MODELS[name]).model_dump(exclude={"attention"})
+    return dotted("model", model) | dotted("train", recipe.model_dump())

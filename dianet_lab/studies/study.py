@@ -9,6 +9,11 @@ from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError, unknown_name
 
 
+def dotted(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"lr": 0.1}`` of the section ``train`` as changes of a run: ``{"train.lr": 0.1}``."""
+    return {f"{section}.{name}": value for name, value in values.items()}
+
+
 @dataclass(frozen=True)
 class Contrast:
     """A weighted difference of arms, and ``delta``, the smallest difference of accuracy (0 to 1) that matters."""

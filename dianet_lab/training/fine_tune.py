@@ -29,15 +29,16 @@ def torchvision_resnet(name: str, weights: str | None, classes: int, seed: int) 
     known = [known for known in torchvision.models.list_models(torchvision.models) if re.match("(wide_)?resne", known)]
     if name not in known:
         raise unknown_name("residual network of torchvision", name, known)
-    torch.manual_seed(seed)
     try:
-        model = torchvision.models.get_model(name, weights=weights)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = torchvision.models.get_model(name, weights=weights)
+            model.fc = nn.Linear(model.fc.in_features, classes)
     except (KeyError, ValueError):
         names = [entry.name for entry in torchvision.models.get_model_weights(name)]
         raise unknown_name(f"weights of {name}", weights, [*names, "DEFAULT"]) from None
     except OSError as error:
         raise LabError(f"the weights of {name} could not be downloaded ({error}): leave weights out") from None
-    model.fc = nn.Linear(model.fc.in_features, classes)
     return model
 
 

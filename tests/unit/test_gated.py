@@ -22,8 +22,8 @@ def step(model, monkeypatch, lean):
         if not lean:
             patch.setattr(residual, "saves_memory", lambda block, norm: False)
         calls = []
-        apply = residual.GatedSum.apply
-        patch.setattr(residual.GatedSum, "apply", lambda *inputs: calls.append(inputs) or apply(*inputs))
+        apply = GatedSum.apply
+        patch.setattr(GatedSum, "apply", lambda *inputs: calls.append(inputs) or apply(*inputs))
         model = copy.deepcopy(model).train()
         logits = model(images(4).double())
         logits.square().sum().backward()
@@ -50,7 +50,7 @@ class TestNumbers:
         norm = torch.nn.BatchNorm2d(3).double()
         gate, shortcut = torch.rand(2, 3, 1, 1).double().requires_grad_(), torch.randn(2, 3, 4, 4).double()
         source = torch.randn(2, 3, 4, 4).double()
-        branch, scale, offset = normed(norm, source)
+        branch, (_, scale, offset) = normed(norm, source)
         torch.testing.assert_close(branch, scale[:, None, None] * source + offset[:, None, None])
         inputs = (branch.detach().requires_grad_(), gate, shortcut.requires_grad_())
 
