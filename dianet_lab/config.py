@@ -19,8 +19,9 @@ from dianet_lab.data.fingerprint import folder_fingerprint
 from dianet_lab.errors import ConfigError, unknown_name
 from dianet_lab.model_config import AttentionConfig, ModelConfig
 from dianet_lab.paths import in_home
+from dianet_lab.strict_yaml import read_mapping
 
-__all__ = ["AttentionConfig", "DataConfig", "ModelConfig", "RunConfig", "TrainConfig", "dotted_fields"]
+__all__ = ["AttentionConfig", "DataConfig", "ModelConfig", "RunConfig", "TrainConfig", "differences", "dotted_fields"]
 
 ID_FORMAT = 1
 
@@ -178,20 +179,9 @@ class RunConfig(Config):
         """A configuration from YAML or JSON text (JSON is YAML); fields that are left out have their defaults.
 
         Raises:
-            ConfigError: text that is no YAML mapping, an unknown field, a value that does not fit.
+            ConfigError: text that is no YAML mapping, or has a key twice; an unknown field, a value that does not fit.
         """
-        try:
-            values = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"this is no YAML or JSON: {error}") from None
-        if not isinstance(values, dict):
-            raise ConfigError(f"expected a mapping with model, data, train and seed, got {type(values).__name__}")
-        return cls(**_with_text_keys(values))
-
-
-def _with_text_keys(values: dict[Any, Any]) -> dict[str, Any]:
-    """YAML allows any key; one that is no text is refused as an unknown field like any other."""
-    return {str(key): _with_text_keys(value) if isinstance(value, dict) else value for key, value in values.items()}
+        return cls(**read_mapping(text))
 
 
 def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -204,3 +194,18 @@ def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
         else:
             fields.append(prefix + name)
     return fields
+
+
+def differences(one: RunConfig, other: RunConfig) -> str:
+    """The fields in which two runs differ, as ``train.epochs (100 and 200)``, in the order of the fields."""
+    values = [config.without_paths().model_dump() for config in (one, other)]
+    found = []
+    for field in dotted_fields(RunConfig):
+        pair = []
+        for value in values:
+            for part in field.split("."):
+                value = value[part]
+            pair.append(value)
+        if pair[0] != pair[1]:
+            found.append(f"{field} ({pair[0]!r} and {pair[1]!r})")
+    return ", ".join(found) or "nothing"

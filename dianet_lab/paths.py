@@ -6,6 +6,9 @@ from pathlib import Path
 
 from dianet_lab.errors import LabError
 
+TEMPORARY = ".tmp"
+"""How the names of half-written files end; only a process that was killed leaves one behind."""
+
 
 def home() -> Path:
     """The lab's folder: ``DIANET_LAB_HOME``, else the nearest parent of the current folder with a ``pyproject.toml``.
@@ -39,9 +42,12 @@ def in_home(path: str | Path) -> Path:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write by a temporary file in the same folder, flush, fsync and rename."""
+    """Write by a temporary file in the same folder, flush, fsync, rename, and fsync of the folder.
+
+    After a power cut, too, the file is the old one or the new one, and what was written before it is there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
         with temporary.open("wb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
@@ -50,3 +56,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` last; there is no such call on Windows, where a rename is written through."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -72,13 +72,17 @@ class TrainingStream:
         dy, dx = (torch.randint(limit, (count,), generator=generator) for limit in self.offsets)
         return order, dy, dx, flip
 
-    def epoch(self, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Normalised float32 images ``[B, C, H, W]`` and int64 labels ``[B]``, in batches of ``batch_size``."""
+    def epoch(self, seed: int, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalised float32 images ``[B, C, H, W]`` and int64 labels ``[B]``, in batches of ``batch_size``.
+
+        Args:
+            start: the first batch; those before it are left out.
+        """
         device = self.labels.device
         order, dy, dx, flip = (drawn.to(device) for drawn in self.draw(seed, epoch))
         flip &= self.flip
         cut = cut_in_numpy if device.type == "cpu" else cut_in_torch
-        for step in range(len(self)):
+        for step in range(start, len(self)):
             batch = slice(step * self.batch_size, (step + 1) * self.batch_size)
             images = cut(self.crops, order[batch], dy[batch], dx[batch], flip[batch])
             yield normalise(images, self.mean, self.std), self.labels[order[batch]]

@@ -52,6 +52,21 @@ def repeatable(device: torch.device, threads: int, seed: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def get_generators(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of the global generators that a computation on ``device`` draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states[device.type] = torch.get_device_module(device).get_rng_state(device)
+    return states
+
+
+def set_generators(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Go on where :func:`get_generators` was; a device of another kind keeps what it has."""
+    torch.set_rng_state(states["cpu"])
+    if device.type in states and device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states[device.type], device)
+
+
 def autocast(precision: str, device: torch.device) -> Any:
     """The forward pass's precision: ``mixed`` is bfloat16 where the device has it, float16 on older GPUs."""
     if precision == "float32":

@@ -1,4 +1,4 @@
-"""A run: repeatable to the bit, continued to the bit, and honest about divergence."""
+"""A run: repeatable to the bit, trained as the equations say, and honest about divergence."""
 
 import math
 
@@ -11,10 +11,10 @@ from dianet_lab.data.batches import TrainingStream, evaluation_batches
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError
 from dianet_lab.models import build_model
-from dianet_lab.training.checkpoint import Checkpoint
 from dianet_lab.training.device import repeatable, resolve_device
-from dianet_lab.training.loop import Training, train
+from dianet_lab.training.loop import train
 from dianet_lab.training.schedule import learning_rate
+from dianet_lab.training.trainer import Training
 
 CPU = torch.device("cpu")
 TIMES = ["seconds", "images_per_second"]
@@ -63,47 +63,6 @@ class TestRepeatability:
 def same_weights(one, other):
     weights = one.model.state_dict(), other.model.state_dict()
     return all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-
-
-class TestGoingOn:
-    @pytest.mark.parametrize("stop_after", [1, 2, 3])
-    @pytest.mark.parametrize(("precision", "cells"), [("float32", 2), ("mixed", 1)])
-    def test_from_a_checkpoint_is_the_same_to_the_bit(self, tiny, tmp_path, stop_after, precision, cells):
-        """With two cells there is dropout, whose generator is seeded by epoch and not stored."""
-        config = tiny.override({"train.epochs": 4, "train.precision": precision, "model.attention.cells": cells})
-        unbroken = run(config)
-
-        class Killed(Exception):
-            pass
-
-        seen = []
-
-        def kill(row):
-            seen.append(row)
-            if len(seen) == stop_after + 1:
-                raise Killed
-
-        checkpoint = Checkpoint(tmp_path / "c.pt", config.run_id, every=0)
-        with pytest.raises(Killed):
-            run(config, checkpoint=checkpoint, on_epoch=kill)
-        continued = run(config, checkpoint=checkpoint)
-        assert continued.resumed_at == stop_after
-        assert same(unbroken, continued)
-
-    def test_a_checkpoint_is_written_only_when_it_is_due(self, tiny, tmp_path):
-        run(tiny, checkpoint=Checkpoint(tmp_path / "c.pt", tiny.run_id, every=3600))
-        assert not (tmp_path / "c.pt").exists()
-
-    @pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04 cut"])
-    def test_a_damaged_checkpoint_is_left_aside(self, tiny, tmp_path, content):
-        (tmp_path / "c.pt").write_bytes(content)
-        outcome = run(tiny, checkpoint=Checkpoint(tmp_path / "c.pt", tiny.run_id, every=3600))
-        assert outcome.resumed_at == 0 and outcome.status == "finished"
-
-    def test_the_checkpoint_of_another_run_is_left_aside(self, tiny, tmp_path):
-        longer = tiny.override({"train.epochs": 3})
-        run(longer, checkpoint=Checkpoint(tmp_path / "c.pt", longer.run_id, every=0))
-        assert run(tiny, checkpoint=Checkpoint(tmp_path / "c.pt", tiny.run_id, every=3600)).resumed_at == 0
 
 
 def by_hand(config: RunConfig) -> dict[str, torch.Tensor]:
@@ -159,20 +118,6 @@ class TestOptimisation:
         training = Training(tiny, load_data(tiny.data, 0), CPU)
         weight = training.model.stages[1].blocks[1].layer1.conv.weight
         assert weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
-
-    def test_a_continued_run_counts_the_time_of_both_parts(self, tiny):
-        training = Training(tiny, load_data(tiny.data, 0), CPU)
-        training.run_epoch()
-        training.seconds = 100.0
-
-        class Kept:
-            def load(self, device):
-                return training.state()
-
-            def offer(self, state):
-                pass
-
-        assert run(tiny, checkpoint=Kept()).seconds > 100
 
 
 class TestHistory:
