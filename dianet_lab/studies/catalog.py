@@ -55,7 +55,7 @@ def _activation(base: RunConfig, seeds: range, threads: int) -> Study:
     """What the cell state passes through on its way to the gate."""
     contrasts = [*_against("tanh", "DIA"), *_against("relu", "DIA"), *_against("DIA", "plain", "plain, gain 0.25")]
     arms = ["DIA", "tanh", "relu", "plain", "plain, gain 0.25"]
-    return _study("activation", base, arms, seeds, threads, "DIA", contrasts)
+    return replace(_study("activation", base, arms, seeds, threads, "DIA", contrasts), keep_weights=True)
 
 
 def _reduction(base: RunConfig, seeds: range, threads: int) -> Study:
@@ -69,7 +69,8 @@ def _reduction(base: RunConfig, seeds: range, threads: int) -> Study:
 
 def _vectors(base: RunConfig, seeds: range, threads: int) -> Study:
     """Networks worth looking into."""
-    return _study("vectors", base, ["DIA", "per block, carried", "SE per block"], seeds, threads, "DIA", [])
+    arms = ["DIA", "per block, carried", "SE per block"]
+    return replace(_study("vectors", base, arms, seeds, threads, "DIA", []), keep_weights=True)
 
 
 def _for_looking_into(scale: Profile, source: str) -> Profile:
@@ -132,10 +133,10 @@ def get_study(
     if count < 1:
         raise ConfigError(f"seeds: got {count}, expected at least 1")
     study = STUDIES[name](base, range(count), scale.threads)
-    return replace(study, demonstration=scale.demonstration or _smaller(study, scale))
+    return replace(study, demonstration=scale.demonstration or smaller(study, scale))
 
 
-def _smaller(study: Study, scale: Profile) -> bool:
+def smaller(study: Study, scale: Profile) -> bool:
     """Whether a study has less of anything than its scale: then it is a demonstration, whatever it is called."""
     asked, usual = study.base, scale.base
     every = float("inf")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dianet_lab.config import RunConfig
-from dianet_lab.errors import ConfigError, unknown_name
+from dianet_lab.errors import ConfigError, LabError, unknown_name
 
 
 def dotted(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,10 +42,12 @@ class Study:
         baseline: the arm that the others are compared with; the first one if not given.
         contrasts: the comparisons named before the run; each arm against the baseline if not given.
         threads: CPU threads of one run.
+        keep_weights: whether its runs keep their trained weights, for notebooks that look into the networks.
         demonstration: whether the scale is too small for evidence; a report then says so in large letters.
 
     Raises:
-        ConfigError: no arm, a change that does not fit, two arms that are the same, a contrast over an unknown arm.
+        ConfigError: no arm, a change that does not fit, two arms that are the same, two contrasts of one name, a
+            contrast over an unknown arm.
     """
 
     name: str
@@ -56,10 +58,14 @@ class Study:
     baseline: str = ""
     contrasts: Sequence[Contrast] = ()
     threads: int = 1
+    keep_weights: bool = False
     demonstration: bool = False
 
     def __post_init__(self):
-        arms = self._grid() | dict(self.arms)
+        grid = self._grid()
+        if twice := [arm for arm in grid if self.arms.get(arm, grid[arm]) != grid[arm]]:
+            raise ConfigError(f"study {self.name!r}: arm {twice[0]!r} is one of its factors' already: rename it")
+        arms = grid | dict(self.arms)
         if not arms or not self.seeds:
             raise ConfigError(f"study {self.name!r} has no {'seeds' if arms else 'arms'}: give at least one")
         baseline = self.baseline or next(iter(arms))
@@ -69,6 +75,10 @@ class Study:
         for name in [baseline, *(arm for contrast in contrasts for arm in contrast.weights)]:
             if name not in arms:
                 raise unknown_name(f"arm of study {self.name!r}", name, arms)
+        names = [contrast.name for contrast in contrasts]
+        if len(set(names)) < len(names):
+            twin = next(name for name in names if names.count(name) > 1)
+            raise ConfigError(f"study {self.name!r} has two contrasts called {twin!r}: give each a name of its own")
         for attribute, value in (("arms", arms), ("baseline", baseline), ("contrasts", contrasts)):
             object.__setattr__(self, attribute, value)
         object.__setattr__(self, "seeds", tuple(self.seeds))
@@ -94,6 +104,10 @@ class Study:
     def _refuse_twins(self) -> None:
         first: dict[str, str] = {}
         for arm in self.arms:
-            twin = first.setdefault(self.config(arm, self.seeds[0]).run_id, arm)
+            try:
+                run_id = self.config(arm, self.seeds[0]).run_id
+            except LabError as error:
+                raise type(error)(f"study {self.name!r}, arm {arm!r}: {error}") from None
+            twin = first.setdefault(run_id, arm)
             if twin != arm:
                 raise ConfigError(f"study {self.name!r}: arms {twin!r} and {arm!r} are the same configuration")

@@ -12,6 +12,8 @@ from dianet_lab.profiles import PROFILES
 from dianet_lab.studies.catalog import ARMS, STUDIES, get_study
 from dianet_lab.studies.study import Contrast, Study
 
+TWINS = [Contrast("c", {"a": weight, "b": -weight}) for weight in (1, 2)]
+
 
 class TestGrid:
     def test_is_every_combination_of_the_factors_and_the_further_arms(self, tiny):
@@ -39,6 +41,9 @@ class TestGrid:
         ("options", "says"),
         [
             ({}, "no arms"),
+            ({"factors": {"model.width": [4, 0]}}, "arm 'width=0': ModelConfig.width: got 0"),
+            ({"factors": {"model.width": [4]}, "arms": {"width=4": {"seed": 1}}}, "one of its factors' already"),
+            ({"arms": {"a": {}, "b": {"model.width": 8}}, "contrasts": TWINS}, "two contrasts called 'c'"),
             ({"factors": {"model.width": [4]}, "seeds": []}, "no seeds"),
             ({"factors": {"model.widht": [4]}}, "did you mean 'model.width'"),
             ({"factors": {"model.width": [0]}}, "ModelConfig.width"),
