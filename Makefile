@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report report-all test lab bench clean
+.PHONY: help report report-all test reliability lab bench clean
 
 help:
 	@echo "make report      set up, run notebooks 00 01 02 03 10 at 'quick' and write results/quick/index.html"
 	@echo "make report-all  the same for every notebook"
 	@echo "make test        set up and run the tests"
+	@echo "make reliability kill, damage and crowd runs for about 20 minutes; writes results/reliability.md"
 	@echo "make lab         set up and open JupyterLab"
 	@echo "make bench       measure the input pipeline, the training step and the pool"
 	@echo "make clean       remove .venv, caches and smoke results (stored runs and reports stay)"
@@ -24,6 +25,10 @@ report-all: $(READY)
 test: $(READY)
 	@echo "Running the tests, two at a time, one torch thread each."
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+reliability: $(READY)
+	@echo "Killing, damaging and crowding runs; stop other work on this machine, or the times will be off."
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.reliability
 
 lab: $(READY)
 	@echo "Opening JupyterLab in notebooks/."

@@ -24,7 +24,7 @@ from dianet_lab.config import AttentionConfig, ModelConfig, RunConfig, TrainConf
 from dianet_lab.data.images import ImageData, Splits, channel_statistics
 from dianet_lab.model_config import DIANET, PLAIN, SENET
 from dianet_lab.models import count_parameters
-from dianet_lab.training.loop import Training
+from dianet_lab.training.trainer import Training
 
 try:
     from pytorchcv.models.diaresnet_cifar import get_diaresnet_cifar

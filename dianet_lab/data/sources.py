@@ -7,11 +7,8 @@ import numpy as np
 import torch
 
 from dianet_lab.config import DataConfig
-from dianet_lab.data.cifar import read_cifar
-from dianet_lab.data.digits import read_digits
 from dianet_lab.data.draw import check_sizes, stratified_order
 from dianet_lab.data.images import ImageData, Source, SourcePart, Splits, channel_statistics
-from dianet_lab.data.parquet import read_parquet
 from dianet_lab.errors import DataError
 from dianet_lab.paths import in_home
 from dianet_lab.seeding import digest_of
@@ -48,10 +45,17 @@ def _folder(config: DataConfig) -> Path | None:
 
 @lru_cache(maxsize=2)
 def _read(source: str, folder: Path | None, fingerprint: str | None) -> Source:
+    # Each reader brings a library that takes about a second to import: a worker needs one of them.
     if source == "digits":
+        from dianet_lab.data.digits import read_digits
+
         return read_digits()
     if source == "parquet":
+        from dianet_lab.data.parquet import read_parquet
+
         return read_parquet(folder, fingerprint)
+    from dianet_lab.data.cifar import read_cifar
+
     return read_cifar(source, folder)
 
 

@@ -17,7 +17,9 @@ from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.interop.loading import LOADERS
 from dianet_lab.interop.published import NORMALISATION, ForeignNetwork, download, find_published
 from dianet_lab.models import build_model
-from dianet_lab.studies.store import IMPORTED, RunStore
+from dianet_lab.studies.manifest import IMPORTED
+from dianet_lab.studies.store import RunStore
+from dianet_lab.studies.work import claim_on
 
 IN_CHANNELS = 3
 
@@ -43,7 +45,7 @@ def import_run(source: str, name: str, file: Path | None = None, store: RunStore
     path = Path(file).expanduser() if file else download(wanted)
     model = build_model(wanted.model, IN_CHANNELS, wanted.classes)
     LOADERS[wanted.source](model, path)
-    with store.lock(run_id):
+    with claim_on(store, run_id):
         if run_id not in store:
             store.save_imported(run_id, config, model, (IN_CHANNELS, wanted.classes), _provenance(wanted, path))
             return run_id, True

@@ -1,20 +1,13 @@
-"""How long the missing runs will take, from stored runs or from a few timed updates."""
+"""How long the missing runs will take, from stored runs or from a few timed steps."""
 
 import statistics
-import time
-
-import torch
 
 from dianet_lab.config import RunConfig
 from dianet_lab.data.sources import load_data
+from dianet_lab.studies.pace import measure_pace
 from dianet_lab.studies.progress import duration
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
-from dianet_lab.training.device import repeatable, resolve_device
-from dianet_lab.training.loop import Training
-
-TIMED_UPDATES = 4
-
 
 WORTH_A_POOL = 12.0
 """Seconds of work below which starting a pool, each process of which imports PyTorch, takes longer than it saves."""
@@ -40,7 +33,7 @@ def seconds_per_run(
 ) -> tuple[float, str]:
     """Seconds of one run of a study, and where the figure is from.
 
-    From the study's own stored runs where there are any; else from a few updates and one evaluation of one of its arms.
+    From the study's own stored runs where there are any; else from a few steps of one of its arms.
     """
     missing = {config.run_id for _, config in pending}
     stored = [config.run_id for _, config in study.configs() if config.run_id not in missing]
@@ -48,24 +41,7 @@ def seconds_per_run(
         seconds = [store.manifest(run_id)["result"]["seconds"] for run_id in stored]
         return statistics.median(seconds), "as the stored ones took"
     arm, config = pending[min(len(study.arms), len(pending)) // 2]
-    return calibrate(config, device, study.threads), f"timed on a few updates of {arm!r}"
-
-
-def calibrate(config: RunConfig, device: str, threads: int) -> float:
-    """Seconds that a run would take here, from a few updates and one evaluation of at most 1,000 images."""
-    place = resolve_device(device)
-    with repeatable(place, threads, 0):
-        training = Training(config, load_data(config.data, config.seed), place)
-        times = []
-        for _, (batch, labels) in zip(range(TIMED_UPDATES), training.stream.epoch(0, 0), strict=False):
-            start = time.perf_counter()
-            training.update(batch, labels)[0].item()
-            times.append(time.perf_counter() - start)
-        test = training.splits.test
-        shown = test.select(torch.arange(min(len(test), 1000)))
-        start = time.perf_counter()
-        training.evaluate(shown)
-        evaluation = (time.perf_counter() - start) * len(test) / len(shown)
-    train = config.train
-    updates = train.epochs * len(training.stream)
-    return min(times) * updates + evaluation * (1 + train.epochs / train.eval_every)
+    splits = load_data(config.data, config.seed)
+    return measure_pace(config, splits, device, study.threads).of_run(
+        config, splits
+    ), f"timed on a few steps of {arm!r}"

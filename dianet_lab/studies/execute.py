@@ -1,42 +1,42 @@
-"""Training what the store lacks: alone, in a local pool, or one run a device."""
+"""Training what the store lacks of a study: here, in a local pool, or on a cluster."""
 
-import multiprocessing
 import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import Protocol
 
 import pandas as pd
 
-from dianet_lab import provenance
-from dianet_lab.config import RunConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
 from dianet_lab.studies.estimate import announce
 from dianet_lab.studies.frame import study_frame
+from dianet_lab.studies.pool import Alone, Pool, Told, warm_up
 from dianet_lab.studies.progress import Reporter, reporter
+from dianet_lab.studies.state import mark
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
+from dianet_lab.studies.upkeep import StoreError
+from dianet_lab.studies.work import CHECKPOINT_EVERY, Order, Record
 from dianet_lab.training.device import accelerators, resolve_device
-from dianet_lab.training.loop import train
+from dianet_lab.training.stop import Stop, stop_at_signals
 
-CHECKPOINT_EVERY = 30.0
-"""Seconds between two checkpoints of one run."""
+ATTEMPTS = 3
+"""How often a run is tried, in one call, whose worker dies or that ends with an error which may pass."""
+
+WAIT = 5.0
+"""Seconds that a worker waits for a run of another process before it looks at the next order."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a worker needs to know to train one run."""
+class Engine(Protocol):
+    """Carries out orders somewhere and gives their records back, in whatever order they end."""
 
-    config: RunConfig
-    root: Path
-    threads: int
-    checkpoint_every: float = CHECKPOINT_EVERY
+    def submit(self, order: Order) -> None: ...
+
+    def next(self) -> Record: ...
+
+    def close(self) -> None: ...
 
 
 def run_study(
@@ -45,71 +45,111 @@ def run_study(
     *,
     workers: int | None = None,
     device: str = "auto",
+    cluster: str | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     progress: Reporter | None = None,
 ) -> pd.DataFrame:
     """Train the runs of a study that the store lacks, and return all of them as one tidy frame (one row a run).
 
-    A run that is in the store is never trained again; one that was killed goes on from its checkpoint; one that fails
-    with an error is a row of status ``failed`` and is tried again next time.
+    A run that is in the store is never trained again; one that was killed goes on from its checkpoint; one that is
+    damaged is moved aside and trained again; one that another process trains is left to it. A run that fails is tried
+    again, in the end becomes a row of status ``failed``, and is tried again by the next call; the others go on.
+    Ctrl-C and SIGTERM save all runs under way.
 
     Args:
         study: what to run.
         store: where runs are kept; ``results/runs`` if not given.
         workers: processes; one a core (divided by the study's threads) or one an accelerator if not given.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
+        cluster: the address of a Dask scheduler, or its scheduler file; workers and devices are then the cluster's.
         checkpoint_every: seconds between checkpoints of one run.
         progress: who is told of every run that ends; a bar on a terminal, lines elsewhere, if not given.
 
     Raises:
         DataError: the study's data can't be had; nothing was trained.
-        LabError: a worker died; what was finished is in the store.
+        StoreError: the store can't be written; what was finished is in it.
+        LabError: no worker, or a cluster that can't be used.
     """
-    store = store or RunStore()
-    pending = [(arm, config) for arm, config in study.configs() if config.run_id not in store]
-    failures: dict[str, str] = {}
+    store, wanted = store or RunStore(), study.configs()
+    pending = [(arm, config) for arm, config in wanted if not store.has(config.run_id, study.keep_weights)]
     if not pending:
-        print(f"{study.name}: {len(study.configs())} runs, all of them in the store")
-    else:
-        load_data(study.base.data, study.seeds[0])  # so that missing data is told once, before any process starts
-        devices = announce(study, store, pending, _devices(device, workers, study.threads, len(pending)))
-        progress = progress or reporter()
-        progress.start(study.name, len(pending))
-        try:
-            orders = [Order(config, store.root, study.threads, checkpoint_every) for _, config in pending]
-            for index, error in _execute(orders, devices):
-                arm, config = pending[index]
-                if error:
-                    failures[config.run_id] = error
-                _tell(progress, store, arm, config, error)
-        finally:
-            progress.close()
+        print(f"{study.name}: {len(wanted)} runs, all of them in the store")
+        return study_frame(study, store)
+    load_data(study.base.data, study.seeds[0])  # so that missing data is told once, before any process starts
+    options = {"checkpoint_every": checkpoint_every, "keep_weights": study.keep_weights, "threads": study.threads}
+    orders = [(arm, Order.here(config, store, **options)) for arm, config in pending]
+    stop, progress = Stop(), progress or reporter()
+    with stop_at_signals(stop):
+        if cluster:
+            from dianet_lab.studies.cluster import Cluster
+
+            engine: Engine = Cluster(cluster, store, stop, progress.epoch)
+            print(f"{study.name}: {len(wanted)} runs, {len(pending)} of them not in the store; on {engine}", flush=True)
+        else:
+            devices = devices_for(device, workers, study.threads, len(pending))
+            if len(devices) > 1:
+                warm_up()  # while the time that it will take is measured
+            engine = _local(announce(study, store, pending, devices), stop, progress.epoch)
+        with closing(engine):
+            progress.start(study.name, len(pending), sum(config.train.epochs for _, config in pending))
+            with closing(progress):
+                failures = _carry_out(orders, engine, progress)
     return study_frame(study, store, failures)
 
 
-def _tell(progress: Reporter, store: RunStore, arm: str, config: RunConfig, error: str | None) -> None:
-    manifest = {"status": "failed", "result": {}} if error else store.manifest(config.run_id)
-    progress.finished(arm, config.seed, manifest["result"].get("test_accuracy"), manifest["status"])
-    if error:
-        print(f"{arm}, seed {config.seed} failed: {error}", flush=True)
+def _carry_out(orders: list[tuple[str, Order]], engine: Engine, progress: Reporter) -> dict[str, str]:
+    """Give all orders to the engine, again where that helps; returns why runs failed, by id.
+
+    Raises:
+        StoreError: the store can't be written.
+    """
+    known = {order.config.run_id: (f"{arm}, seed {order.config.seed}", order) for arm, order in orders}
+    attempts: Counter[str] = Counter()
+    failures: dict[str, str] = {}
+    for _, order in orders:
+        engine.submit(order)
+    left = set(known)
+    while left:
+        record = engine.next()
+        title, order = known[record.run_id]
+        for remark in record.remarks:
+            progress.note(remark)
+        if record.status == "no store":
+            raise StoreError(record.note)
+        if record.status == "busy":
+            if order.patience == 0:
+                progress.note(f"{title} is being trained by {record.note}: it is read here when it is finished")
+            known[record.run_id] = title, replace(order, patience=WAIT)
+            engine.submit(known[record.run_id][1])
+            continue
+        if record.status in ("failed", "lost"):
+            attempts[record.run_id] += 1
+            if not record.final and attempts[record.run_id] < ATTEMPTS:
+                progress.note(f"{title}: {record.note}; it is tried again, from its checkpoint if there is one")
+                engine.submit(order)
+                continue
+            failures[record.run_id] = record.note
+            progress.note(_given_up(title, record, attempts[record.run_id], order))
+        left.discard(record.run_id)
+        status = "failed" if record.run_id in failures else record.status
+        progress.finished(record.run_id, title, order.config.train.epochs, record.accuracy, status)
+    return failures
 
 
-def train_into_store(order: Order, device: str, on_epoch: Callable[[dict[str, float]], None] | None = None) -> None:
-    """Train one run and store it, or wait for the process that is training it and leave it at that."""
-    config, store = order.config, RunStore(order.root)
-    with store.lock(config.run_id):
-        if config.run_id in store:
-            return
-        splits = load_data(config.data, config.seed)
-        checkpoint = store.checkpoint(config.run_id, order.checkpoint_every)
-        place = resolve_device(device)
-        outcome = train(config, splits, device=place, threads=order.threads, checkpoint=checkpoint, on_epoch=on_epoch)
-        made = {"time": provenance.now(), "commit": provenance.commit(), "versions": provenance.versions()}
-        made |= {"machine": provenance.machine(), "device": str(place), "threads": order.threads}
-        store.save(config, outcome, splits.test, made)
+def _given_up(title: str, record: Record, attempts: int, order: Order) -> str:
+    """Says so, and notes it in the store for a run whose worker died and could not do it."""
+    if record.status == "lost":
+        with suppress(OSError):
+            mark(order.root / record.run_id, "failed", record.note, attempts=attempts)
+    tried = f" ({attempts} attempts)" if attempts > 1 else ""
+    return f"{title} failed: {record.note}{tried}; `dianet-lab runs show {record.run_id}` tells more"
 
 
-def _devices(device: str, workers: int | None, threads: int, runs: int) -> list[str]:
+def _local(devices: list[str], stop: Stop, told: Told) -> Engine:
+    return Alone(devices[0], stop, told) if len(devices) == 1 else Pool(devices, stop, told)
+
+
+def devices_for(device: str, workers: int | None, threads: int, runs: int) -> list[str]:
     """The device of each worker: as many workers as are of use."""
     found = accelerators() if device == "auto" else []
     if workers is not None and workers < 1:
@@ -122,77 +162,3 @@ def _devices(device: str, workers: int | None, threads: int, runs: int) -> list[
 def cores() -> int:
     """The cores that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _execute(orders: list[Order], devices: list[str]) -> Iterator[tuple[int, str | None]]:
-    """Carry the orders out; yields ``(index, error or None)`` as each one ends."""
-    if len(devices) == 1:
-        for index, order in enumerate(orders):
-            yield index, _attempt(order, devices[0])
-        return
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    for name in devices:
-        queue.put(name)
-    with _worker_environment():
-        pool = ProcessPoolExecutor(len(devices), context, _start_worker, (queue,))
-        try:
-            futures = {pool.submit(_attempt, order): index for index, order in enumerate(orders)}
-            while futures:
-                for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                    yield futures.pop(future), future.result()
-        except BrokenProcessPool:
-            raise LabError(
-                "a worker process died (killed, or out of memory). What was finished is stored: run the same command "
-                "again to go on, with fewer workers if memory was short"
-            ) from None
-        finally:
-            _end(pool)
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Stop a pool at once: on Ctrl-C its workers would otherwise train their runs to the end."""
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join()
-
-
-@contextmanager
-def _worker_environment() -> Iterator[None]:
-    """Environment that workers inherit: glibc keeps freed memory, which spares page faults at every step."""
-    added = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
-    added = {name: value for name, value in added.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
-
-
-_worker_device = "cpu"
-
-
-def _start_worker(queue: Any) -> None:
-    """Take a device for this process's life, and end when the parent does: a killed parent can't end its workers."""
-    global _worker_device
-    _worker_device = queue.get()
-    parent = multiprocessing.parent_process()
-
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def _attempt(order: Order, device: str | None = None) -> str | None:
-    """Train one run; an error becomes its one-line message, so that the other runs go on."""
-    try:
-        train_into_store(order, device or _worker_device)
-    except Exception as error:
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
-    return None

@@ -17,18 +17,20 @@ def study_frame(study: Study, store: RunStore, failures: Mapping[str, str] | Non
 
     ``test_accuracy`` is the last epoch's; the best evaluated epoch's stands beside it. Accuracies are 0 to 1, of
     ``train_accuracy`` in eval mode on training images without augmentation. A run that diverged or failed has its
-    status and no accuracy; a run that is not in the store has status ``missing``, or ``failed`` if ``failures`` (run
-    id -> message) has it.
+    status and no accuracy; a run that is not finished has the state in which it is in the store, or ``failed`` if
+    ``failures`` (run id -> message) has it.
     """
     rows = []
     for arm, config in study.configs():
         row = {"study": study.name, "arm": arm, "is_baseline": arm == study.baseline, "seed": config.seed}
-        row |= {"run_id": config.run_id, "status": "missing", "error": ""} | _asked(config)
-        if config.run_id in store:
-            manifest = store.manifest(config.run_id)
-            row |= {"status": manifest["status"], **manifest["result"]}
+        state = store.state(config.run_id)
+        row |= {"run_id": config.run_id, "status": state.status, "error": ""} | _asked(config)
+        if manifest := state.manifest:
+            row |= manifest["result"]
             row |= {key: manifest["model"][key] for key in ("parameters", "attention_parameters", "hidden")}
-        elif failures and config.run_id in failures:
+        else:
+            row["error"] = state.note
+        if failures and config.run_id in failures:
             row |= {"status": "failed", "error": failures[config.run_id]}
         rows.append(row)
     frame = pd.DataFrame(rows)

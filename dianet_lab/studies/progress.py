@@ -2,6 +2,7 @@
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from rich.console import Console
@@ -12,11 +13,15 @@ LINE_EVERY = 15.0
 
 
 class Reporter(Protocol):
-    """Told of every run that ends."""
+    """Told of every run that ends, and of epochs meanwhile."""
 
-    def start(self, name: str, total: int) -> None: ...
+    def start(self, name: str, runs: int, epochs: int) -> None: ...
 
-    def finished(self, arm: str, seed: int, accuracy: float | None, status: str) -> None: ...
+    def epoch(self, run_id: str, done: int) -> None: ...
+
+    def finished(self, run_id: str, title: str, epochs: int, accuracy: float | None, status: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -28,34 +33,61 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-class _Count:
-    """Runs finished, failures, and the time left at the pace so far."""
+class _Count(ABC):
+    """Runs and epochs done, failures, and the time left at the pace so far."""
 
-    def start(self, name: str, total: int) -> None:
-        self.name, self.total, self.done, self.bad = name, total, 0, 0
+    def start(self, name: str, runs: int, epochs: int) -> None:
+        self.name, self.runs, self.epochs = name, runs, epochs
+        self.done = self.done_epochs = self.bad = 0
+        self.under_way: dict[str, int] = {}
+        self.first: dict[str, int] = {}
+        self.last = ""
         self.began = time.monotonic()
 
-    def advance(self, arm: str, seed: int, accuracy: float | None, status: str) -> str:
+    def epoch(self, run_id: str, done: int) -> None:
+        self.first.setdefault(run_id, done - 1)  # what a continued run has done before was not done now
+        self.under_way[run_id] = done
+        self.show()
+
+    def finished(self, run_id: str, title: str, epochs: int, accuracy: float | None, status: str) -> None:
+        self.under_way.pop(run_id, None)
         self.done += 1
+        self.done_epochs += epochs
         self.bad += status != "finished"
-        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
         what = f"{100 * accuracy:.1f} %" if accuracy is not None else status
-        bad = f", {self.bad} diverged or failed" if self.bad else ""
-        return f"{duration(left)} left, last: {arm}, seed {seed}: {what}{bad}"
+        self.last = f"{title}: {what}"
+        self.show()
+
+    def text(self) -> str:
+        """``1,204/2,400 epochs, 3 min left, 1 diverged or failed, last: DIA, seed 3: 93.1 %``."""
+        done = self.done_epochs + sum(self.under_way.values())
+        parts = [f"{done:,}/{self.epochs:,} epochs"]
+        if now := done - sum(self.first[run_id] for run_id in self.under_way):
+            left = (time.monotonic() - self.began) / now * (self.epochs - done)
+            parts.append(f"{duration(left)} left")
+        if self.bad:
+            parts.append(f"{self.bad} diverged or failed")
+        return ", ".join(parts + ([f"last: {self.last}"] if self.last else []))
+
+    @abstractmethod
+    def show(self) -> None:
+        """Show the text, if it is time to."""
 
 
 class Lines(_Count):
     """A plain line at most every 15 seconds, and one at the end."""
 
-    def start(self, name: str, total: int) -> None:
-        super().start(name, total)
-        self.last = self.began
+    def start(self, name: str, runs: int, epochs: int) -> None:
+        super().start(name, runs, epochs)
+        self.shown = self.began
 
-    def finished(self, arm: str, seed: int, accuracy: float | None, status: str) -> None:
-        text = self.advance(arm, seed, accuracy, status)
-        if self.done == self.total or time.monotonic() - self.last >= LINE_EVERY:
-            self.last = time.monotonic()
-            print(f"{self.name}: {self.done}/{self.total} runs, {text}", flush=True)
+    def show(self) -> None:
+        if self.done == self.runs or time.monotonic() - self.shown >= LINE_EVERY:
+            self.shown = time.monotonic()
+            print(f"{self.name}: {self.done}/{self.runs} runs, {self.text()}", flush=True)
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
 
     def close(self) -> None:
         pass
@@ -64,16 +96,18 @@ class Lines(_Count):
 class Bar(_Count):
     """A bar on a terminal."""
 
-    def start(self, name: str, total: int) -> None:
-        super().start(name, total)
+    def start(self, name: str, runs: int, epochs: int) -> None:
+        super().start(name, runs, epochs)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         self.bar = Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True))
         self.bar.start()
-        self.task = self.bar.add_task(name, total=total, text="")
+        self.task = self.bar.add_task(name, total=runs, text="")
 
-    def finished(self, arm: str, seed: int, accuracy: float | None, status: str) -> None:
-        text = self.advance(arm, seed, accuracy, status)
-        self.bar.update(self.task, completed=self.done, text=text)
+    def show(self) -> None:
+        self.bar.update(self.task, completed=self.done, text=self.text())
+
+    def note(self, text: str) -> None:
+        self.bar.console.print(text, markup=False, highlight=False)
 
     def close(self) -> None:
         self.bar.stop()

@@ -1,16 +1,12 @@
-"""The folder of finished runs: one folder a run, each file written atomically, the manifest last."""
+"""The store: the folder of all runs, which a study reads and adds to."""
 
-import hashlib
 import io
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -18,23 +14,35 @@ from safetensors.torch import save as save_tensors
 from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.config import RunConfig
 from dianet_lab.data.images import ImageData
-from dianet_lab.errors import LabError
+from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.models import build_model, count_attention_parameters, count_parameters, hidden_widths
 from dianet_lab.paths import results_folder, write_atomically
-from dianet_lab.training.checkpoint import Checkpoint
+from dianet_lab.studies.manifest import (
+    CONFIG,
+    HISTORY,
+    IMPORTED,
+    MANIFEST,
+    PREDICTIONS,
+    SMALL,
+    WEIGHTS,
+    DamagedRun,
+    file_problem,
+    listed,
+    read_manifest,
+    write_manifest,
+)
+from dianet_lab.studies.results import predictions_of, result_of
+from dianet_lab.studies.state import RunState, finished_ids, run_folder, run_state
+from dianet_lab.studies.upkeep import tidy, writing
 from dianet_lab.training.loop import Outcome
-
-FORMAT = 1
-MANIFEST = "manifest.json"
-IMPORTED = "imported-"
-"""What the ids of runs begin with that were not trained here."""
 
 
 class RunStore:
-    """Finished runs under ``root`` (default ``results/runs``).
+    """The runs under ``root`` (default ``results/runs``), one folder each.
 
-    A run is in the store when its manifest is there and every file that the manifest lists has the listed size; the
-    manifest is written last. Contents are checked against their SHA-256 when they are read.
+    A run is in the store when its manifest is there, which is written last, and the files fit it: see
+    :mod:`~dianet_lab.studies.manifest`. Whoever trains a run or repairs it holds its claim:
+    :mod:`~dianet_lab.studies.claims`.
     """
 
     def __init__(self, root: Path | None = None):
@@ -46,82 +54,119 @@ class RunStore:
         Raises:
             LabError: an id that is none, so that no name leaves the store.
         """
-        if not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)+", run_id):
-            raise LabError(f"{run_id!r} is no run id: expected something like resnet20-lstm-s0-2386afe046abb7b5")
-        return self.root / run_id
+        return run_folder(self.root, run_id)
+
+    def state(self, run_id: str) -> RunState:
+        """What has become of a run."""
+        return run_state(self.root, run_id)
 
     def __contains__(self, run_id: str) -> bool:
-        return self._whole(run_id) is not None
+        return self.has(run_id)
 
-    def _whole(self, run_id: str) -> dict[str, Any] | None:
-        """The manifest of a run that is in the store; None for one that is not, or not wholly."""
-        folder = self.folder(run_id)
+    def has(self, run_id: str, weights: bool = False) -> bool:
+        """Whether a run is finished and whole; all files are read, but the weights only if they are asked for.
+
+        Args:
+            weights: whether it must have kept its weights; one that diverged needs none.
+        """
+        manifest = self._manifest(run_id)
+        if manifest is None:
+            return False
+        names = {PREDICTIONS} & manifest["files"].keys()
+        if weights and manifest["status"] != "diverged":
+            names = names | {WEIGHTS}
+        return not any(file_problem(self.folder(run_id), manifest, name) for name in names)
+
+    def _manifest(self, run_id: str) -> dict[str, Any] | None:
         try:
-            manifest = json.loads((folder / MANIFEST).read_text())
-            files = manifest["files"].items()
-            whole = all((folder / name).stat().st_size == listed["bytes"] for name, listed in files)
-            return manifest if whole and manifest["format"] == FORMAT else None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return read_manifest(self.folder(run_id))
+        except DamagedRun:
             return None
 
     def __iter__(self) -> Iterator[str]:
-        """The ids of the finished runs, sorted."""
-        folders = sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}"))
-        return (name for name in folders if name in self)
+        """The ids of the finished runs that are whole, sorted."""
+        return (run_id for run_id in finished_ids(self.root) if run_id in self)
 
     def manifest(self, run_id: str) -> dict[str, Any]:
         """What a run yielded and where it was made.
 
         Raises:
+            DamagedRun: something is wrong with its files.
             LabError: the run is not in the store.
         """
-        manifest = self._whole(run_id)
+        try:
+            manifest = read_manifest(self.folder(run_id))
+        except DamagedRun as damage:
+            raise DamagedRun(f"{damage}; {_remedy(run_id)}") from None
         if manifest is None:
-            raise LabError(f"run {run_id} is not in {self.root}, or is incomplete; {_remedy(run_id)}")
+            raise LabError(f"run {run_id} is not in {self.root}, or not finished; {_origin(run_id)}")
         return manifest
+
+    def problem(self, run_id: str) -> str | None:
+        """What is wrong with a finished run, after every file was read; None for one that is whole, or unfinished."""
+        try:
+            manifest = read_manifest(self.folder(run_id))
+            if manifest is None:
+                return None
+            for name in manifest["files"].keys() - set(SMALL):
+                if problem := file_problem(self.folder(run_id), manifest, name):
+                    return problem
+            return None if run_id.startswith(IMPORTED) else _foreign(run_id, self.config(run_id))
+        except DamagedRun as damage:
+            return str(damage).partition(" is damaged: ")[2]
+        except ConfigError as error:
+            return f"{CONFIG} is none that this version of the lab can read: {error}"
 
     def config(self, run_id: str) -> RunConfig:
         """The configuration that a run was asked for."""
-        return RunConfig.from_text(self._read(run_id, "config.json").decode())
+        return RunConfig.from_text(self._read(run_id, CONFIG).decode())
 
     def history(self, run_id: str) -> pd.DataFrame:
         """One row an epoch: losses, accuracies (0 to 1), learning rate, seconds, images/s."""
-        return pd.read_csv(io.BytesIO(self._read(run_id, "history.csv")))
+        return pd.read_csv(io.BytesIO(self._read(run_id, HISTORY)))
 
     def predictions(self, run_id: str) -> dict[str, torch.Tensor]:
         """For each test image: ``index`` (its id), ``label``, ``prediction`` and ``probability [image, class]``."""
-        return self._tensors(run_id, "predictions.safetensors")
+        return self._tensors(run_id, PREDICTIONS)
 
     def load_model(self, run_id: str) -> ResidualNet:
-        """The trained network on the CPU, in eval mode."""
+        """The trained network on the CPU, in eval mode.
+
+        Raises:
+            LabError: the run is not in the store, kept no weights, or they are damaged.
+        """
         shape = self.manifest(run_id)["model"]
         model = build_model(self.config(run_id).model, shape["in_channels"], shape["num_classes"])
-        model.load_state_dict(self._tensors(run_id, "weights.safetensors"))
+        model.load_state_dict(self._tensors(run_id, WEIGHTS))
         return model.eval()
 
-    def lock(self, run_id: str) -> FileLock:
-        """Held while a run is trained: a second process that wants the same run waits, then reads."""
-        folder = self.folder(run_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / ".lock")
-
-    def checkpoint(self, run_id: str, every: float) -> Checkpoint:
-        """The checkpoint file of a run that is being trained."""
-        return Checkpoint(self.folder(run_id) / "checkpoint.pt", run_id, every)
-
-    def save(self, config: RunConfig, outcome: Outcome, test: ImageData, provenance: dict[str, Any]) -> None:
+    def save(
+        self,
+        config: RunConfig,
+        outcome: Outcome,
+        test: ImageData,
+        provenance: dict[str, Any],
+        *,
+        keep_weights: bool = True,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
         """Write a run; its manifest last. The checkpoint is removed.
 
         Args:
             test: the test images that the outcome's probabilities belong to.
+            keep_weights: whether the trained weights are kept, or only their SHA-256.
+            guard: called before the manifest is written; raises if it no longer may be.
+
+        Raises:
+            StoreError: no room or no permission; the run does not count as finished.
         """
-        run_id = config.run_id
-        files = {"history.csv": pd.DataFrame(outcome.history).to_csv(index=False).encode()}
+        history = pd.DataFrame(outcome.history).to_csv(index=False).encode()
+        files = {CONFIG: config.to_json().encode(), HISTORY: history}
         if outcome.test:
-            files["predictions.safetensors"] = save_tensors(_predictions(outcome, test))
-        about = {"status": outcome.status, "result": _result(outcome), "provenance": provenance}
-        self._write(run_id, config, outcome.model, (test.in_channels, test.num_classes), files, about)
-        (self.folder(run_id) / "checkpoint.pt").unlink(missing_ok=True)
+            files[PREDICTIONS] = save_tensors(predictions_of(outcome.test, test))
+        about = {"status": outcome.status, "result": result_of(outcome), "provenance": provenance}
+        shape = test.in_channels, test.num_classes
+        self._write(config.run_id, files, outcome.model, shape, about, keep_weights, guard)
 
     def save_imported(
         self, run_id: str, config: RunConfig, model: ResidualNet, shape: tuple[int, int], provenance: dict[str, Any]
@@ -129,47 +174,63 @@ class RunStore:
         """Write a network that was trained elsewhere: a run without a history, predictions and results.
 
         Args:
-            run_id: begins with :data:`IMPORTED`.
+            run_id: begins with :data:`~dianet_lab.studies.manifest.IMPORTED`.
             shape: channels of the images, and classes.
         """
-        self._write(run_id, config, model, shape, {}, {"status": "imported", "result": {}, "provenance": provenance})
+        about = {"status": "imported", "result": {}, "provenance": provenance}
+        self._write(run_id, {CONFIG: config.to_json().encode()}, model, shape, about, True, lambda: None)
 
     def _write(
         self,
         run_id: str,
-        config: RunConfig,
+        files: dict[str, bytes],
         model: ResidualNet,
         shape: tuple[int, int],
-        files: dict[str, bytes],
         about: dict[str, Any],
+        keep_weights: bool,
+        guard: Callable[[], None],
     ) -> None:
+        folder = self.folder(run_id)
         weights = save_tensors({name: value.cpu().contiguous() for name, value in model.state_dict().items()})
-        files = {"config.json": config.to_json().encode(), "weights.safetensors": weights} | files
-        for name, content in files.items():
-            write_atomically(self.folder(run_id) / name, content)
+        digest = listed(weights)["sha256"]
+        if keep_weights:
+            files[WEIGHTS] = weights
+        entries = {name: listed(content) for name, content in files.items()}
         counts = {
             "in_channels": shape[0],
             "num_classes": shape[1],
             "parameters": count_parameters(model),
             "attention_parameters": count_attention_parameters(model),
             "hidden": hidden_widths(model),
+            "weights_sha256": digest,
         }
-        manifest = {"format": FORMAT, "run_id": run_id, **about, "model": counts}
-        manifest["files"] = {name: {"sha256": _sha256(data), "bytes": len(data)} for name, data in files.items()}
-        write_atomically(self.folder(run_id) / MANIFEST, json.dumps(manifest, indent=2))
+        with writing(self.root):
+            guard()
+            old = self._manifest(run_id)
+            if old and keep_weights and old["model"].get("weights_sha256") == digest:
+                # The same run with nothing but its weights missing: what is stored of it stays as it is.
+                files, entries = {WEIGHTS: weights}, old["files"] | {WEIGHTS: entries[WEIGHTS]}
+                about = {name: old[name] for name in about}
+            else:
+                (folder / MANIFEST).unlink(missing_ok=True)
+            for name, content in files.items():
+                write_atomically(folder / name, content)
+            guard()
+            write_manifest(folder, about | {"model": counts}, entries)
+            tidy(folder)
 
     def _read(self, run_id: str, name: str) -> bytes:
         manifest = self.manifest(run_id)
-        listed = manifest["files"].get(name)
-        if listed is None:
-            why = "it was imported, not trained here" if manifest["status"] == "imported" else "it diverged"
-            raise LabError(f"run {run_id} has no {name}: {why}, so there is nothing to read")
-        content = (self.folder(run_id) / name).read_bytes()
-        if _sha256(content) != listed["sha256"]:
-            raise LabError(
-                f"run {run_id}: {name} is damaged (its SHA-256 is not the one in the manifest); "
-                f"delete the folder {self.folder(run_id)}, then {_remedy(run_id)}"
-            )
+        if name not in manifest["files"]:
+            raise LabError(f"run {run_id} has no {name}: {_absence(manifest, name)}")
+        try:
+            content = (self.folder(run_id) / name).read_bytes()
+        except OSError:
+            content = b""
+        if listed(content)["sha256"] != manifest["files"][name]["sha256"]:
+            if self.manifest(run_id) != manifest:  # it was stored anew between the two looks
+                return self._read(run_id, name)
+            raise DamagedRun(f"run {run_id} is damaged: {name} has not the SHA-256 of the manifest; {_remedy(run_id)}")
         return content
 
     def _tensors(self, run_id: str, name: str) -> dict[str, torch.Tensor]:
@@ -179,36 +240,22 @@ class RunStore:
             raise LabError(f"run {run_id}: {name} can't be read ({error})") from None
 
 
-def _remedy(run_id: str) -> str:
+def _foreign(run_id: str, config: RunConfig) -> str | None:
+    return None if config.run_id == run_id else f"{CONFIG} is that of another run, {config.run_id}"
+
+
+def _absence(manifest: dict[str, Any], name: str) -> str:
+    if manifest["status"] == "imported":
+        return "it was imported, not trained here, so there is nothing to read"
+    if name == WEIGHTS:
+        run_id = manifest["run_id"]
+        return f"its study keeps none. `dianet-lab train {run_id} --keep-weights` trains it again and keeps them"
+    return "it diverged, so there is nothing to read"
+
+
+def _origin(run_id: str) -> str:
     return "`dianet-lab import` brings it" if run_id.startswith(IMPORTED) else "its study will train it"
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _predictions(outcome: Outcome, test: ImageData) -> dict[str, torch.Tensor]:
-    probability = outcome.test.probabilities
-    return {
-        "index": test.index.to(torch.int32),
-        "label": test.labels.to(torch.int16),
-        "prediction": probability.argmax(1).to(torch.int16),
-        "probability": probability.to(torch.float16),
-    }
-
-
-def _result(outcome: Outcome) -> dict[str, Any]:
-    """The numbers of a run: the last epoch's, and the best evaluated epoch's under a name of its own."""
-    last = outcome.history[-1]
-    result = {"epochs": last["epoch"], "seconds": round(outcome.seconds, 3), "resumed_at": outcome.resumed_at}
-    if outcome.test is None:
-        return result
-    best = max((row for row in outcome.history if "test_accuracy" in row), key=lambda row: row["test_accuracy"])
-    return result | {
-        "test_accuracy": last["test_accuracy"],
-        "test_loss": last["test_loss"],
-        "val_accuracy": last.get("val_accuracy"),
-        "train_accuracy": outcome.train_accuracy,
-        "best_test_accuracy": best["test_accuracy"],
-        "best_epoch": best["epoch"],
-    }
+def _remedy(run_id: str) -> str:
+    return f"`dianet-lab runs verify {run_id} --aside` moves it aside, then {_origin(run_id)}"

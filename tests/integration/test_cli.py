@@ -1,32 +1,10 @@
 """The command line: what it does, and that a wrong word is explained in one message without a traceback."""
 
-import sys
-from urllib.error import URLError
-
 import numpy as np
 import pytest
 
-from dianet_lab.cli import main
 from dianet_lab.config import RunConfig
 from dianet_lab.studies.store import RunStore
-
-
-@pytest.fixture
-def lab(monkeypatch, capsys):
-    """Run ``dianet-lab ...`` without a network; returns (exit code, stdout, stderr)."""
-
-    def no_network(*args, **options):
-        raise URLError("no network")
-
-    monkeypatch.setattr("urllib.request.urlopen", no_network)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dianet-lab", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return (stop.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 class TestTrain:
@@ -54,7 +32,7 @@ class TestTrain:
         assert "nan" not in out and "DEMONSTRATION" in out
 
     def test_a_study_whose_runs_fail_ends_with_an_error_code(self, lab, monkeypatch):
-        monkeypatch.setattr("dianet_lab.studies.execute.train", lambda *a, **k: 1 / 0)
+        monkeypatch.setattr("dianet_lab.studies.work.train", lambda *a, **k: 1 / 0)
         code, out, _ = lab("train", "activation", "--profile", "smoke", "--seeds", "1")
         assert code == 1 and "failed: ZeroDivisionError" in out and "nan" not in out
 
@@ -75,7 +53,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("words", "says"),
         [
-            (["train", "shairng"], ["'shairng' is neither a study (sharing", "nor a file"]),
+            (
+                ["train", "shairng"],
+                ["unknown study 'shairng'", "did you mean 'sharing'?", "or the path of a YAML file"],
+            ),
             (["train", "--profile", "quik"], ["unknown profile 'quik'", "did you mean 'quick'?"]),
             (["train", "--data", "cifar"], ["DataConfig.source", "'cifar'", "'cifar10'"]),
             (["train", "--data", "parquet:nowhere"], ["nowhere"]),
@@ -89,7 +70,7 @@ class TestErrors:
             (["train", "--set", "model.attention.sharing=true"], ["AttentionConfig.sharing: got True"]),
             (["report", "01", "-p", "seeds"], ["--parameter: got 'seeds', expected NAME=VALUE"]),
             (["report", "01", "-p", "seeds=many"], ["parameter seeds: got 'many', expected Optional[int]"]),
-            (["train", "--seeds", "3"], ["--seeds and --workers belong to a study"]),
+            (["train", "--seeds", "3"], ["--seeds belongs to a study"]),
             (["train", "sharing", "--seeds", "0"], ["seeds: got 0"]),
             (["train", "sharing", "--set", "seed=1"], ["--set changes a single run"]),
             (["train", "--epochs", "0"], ["epochs"]),
@@ -128,7 +109,7 @@ class TestErrors:
         def stop(*args, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("dianet_lab.studies.execute.train", stop)
+        monkeypatch.setattr("dianet_lab.studies.work.train", stop)
         (tmp_path / "run.yaml").write_text(RunConfig(**tiny.model_dump()).to_yaml())
         code, _, err = lab("train", str(tmp_path / "run.yaml"))
-        assert code == 130 and "What was finished is stored" in err
+        assert code == 130 and "What was done is saved" in err

@@ -1,14 +1,10 @@
 """A study: in a pool or alone, in any order, killed and continued, the same result; and no run is done twice."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pandas as pd
 import pytest
 
+from dianet_lab.analysis.statistics import summarise
+from dianet_lab.analysis.wording import casualties_sentence
 from dianet_lab.config import DataConfig
 from dianet_lab.errors import DataError, LabError
 from dianet_lab.studies.execute import run_study
@@ -27,7 +23,7 @@ def study(tiny) -> Study:
 
 def hashes(store):
     """The weights' SHA-256 of every run."""
-    return {run_id: store.manifest(run_id)["files"]["weights.safetensors"]["sha256"] for run_id in store}
+    return {run_id: store.manifest(run_id)["model"]["weights_sha256"] for run_id in store}
 
 
 class TestResult:
@@ -41,7 +37,7 @@ class TestResult:
 
     def test_a_second_call_trains_nothing_and_returns_the_same(self, study, store, monkeypatch):
         first = run_study(study, store, workers=1)
-        monkeypatch.setattr("dianet_lab.studies.execute.train", lambda *a, **k: pytest.fail("trained again"))
+        monkeypatch.setattr("dianet_lab.studies.work.train", lambda *a, **k: pytest.fail("trained again"))
         pd.testing.assert_frame_equal(run_study(study, store), first)
 
     def test_another_study_reuses_the_runs_it_shares(self, study, store, tiny, capsys):
@@ -65,26 +61,80 @@ class TestResult:
         assert hashes(pool) == hashes(store)
 
 
+def breaking(monkeypatch, breaks):
+    """Let ``breaks(config)`` run before each training, in this process and in forked ones."""
+    from dianet_lab.studies import work
+
+    train = work.train
+
+    def breaking_train(config, *args, **options):
+        breaks(config)
+        return train(config, *args, **options)
+
+    monkeypatch.setattr(work, "train", breaking_train)
+
+
 class TestLosses:
     def test_a_failing_run_is_a_row_and_the_others_go_on(self, study, store, monkeypatch, capsys):
-        from dianet_lab.studies import execute
-
-        train = execute.train
-
-        def breaks(config, *args, **options):
+        def no_room(config):
             if config.model.attention.unit == "none":
                 raise MemoryError("no room")
-            return train(config, *args, **options)
 
-        monkeypatch.setattr(execute, "train", breaks)
+        breaking(monkeypatch, no_room)
         frame = run_study(study, store, workers=1)
         assert list(frame.status) == ["finished", "failed"] * 2
         assert frame.error.iloc[1] == "MemoryError: no room" and frame.test_accuracy.isna().iloc[1]
-        assert "plain, seed 0 failed: MemoryError: no room" in capsys.readouterr().out
+        assert "plain, seed 0 failed: MemoryError: no room (3 attempts)" in capsys.readouterr().out
+        state = store.state(frame.run_id.iloc[1])
+        assert state.status == "failed" and state.note.startswith("MemoryError: no room")
+
+    def test_an_error_that_passes_costs_nothing(self, study, store, monkeypatch, capsys):
+        errors = iter([OSError("the disk was away")])
+
+        def once(config):
+            for error in errors:
+                raise error
+
+        breaking(monkeypatch, once)
+        assert set(run_study(study, store, workers=1).status) == {"finished"}
+        out = capsys.readouterr().out
+        assert "DIA, seed 0: OSError: the disk was away; it is tried again" in out and "failed" not in out
+
+    def test_an_error_of_the_users_is_not_tried_again(self, study, store, monkeypatch):
+        tried = []
+
+        def wrong(config):
+            tried.append(config)
+            raise LabError("this can't be")
+
+        breaking(monkeypatch, wrong)
+        frame = run_study(study, store, workers=1)
+        assert len(tried) == 4 and set(frame.error) == {"this can't be"}
+
+    def test_a_good_a_diverging_and_a_failing_arm_are_all_counted(self, tiny, store, monkeypatch):
+        def fails(config):
+            if config.seed and config.model.attention.unit == "se":
+                raise ValueError("bad")
+
+        breaking(monkeypatch, fails)
+        wild = {"train.lr": 1e12, "train.epochs": 6, "train.momentum": 0.0}
+        arms = {"good": {}, "wild": wild, "failing": {"model.attention.unit": "se"}}
+        frame = run_study(Study("s", tiny, arms=arms, seeds=[0, 1, 2]), store, workers=1)
+        counts = frame.groupby("arm").status.value_counts().to_dict()
+        assert counts == {
+            ("good", "finished"): 3,
+            ("wild", "diverged"): 3,
+            ("failing", "finished"): 1,
+            ("failing", "failed"): 2,
+        }
+        summary = summarise(frame).set_index("arm")
+        assert list(summary.loc[["good", "wild", "failing"], "diverged"]) == [0, 3, 0]
+        assert list(summary.loc[["good", "wild", "failing"], "failed"]) == [0, 0, 2]
+        assert "5 of 9 runs did not finish" in casualties_sentence(frame)
 
     def test_a_failed_run_is_tried_again(self, study, store, monkeypatch):
         with monkeypatch.context() as patch:
-            patch.setattr("dianet_lab.studies.execute.train", lambda *a, **k: 1 / 0)
+            patch.setattr("dianet_lab.studies.work.train", lambda *a, **k: 1 / 0)
             assert set(run_study(study, store, workers=1).status) == {"failed"}
         assert set(run_study(study, store, workers=1).status) == {"finished"}
 
@@ -102,74 +152,3 @@ class TestLosses:
     def test_workers_must_be_at_least_one(self, study, store):
         with pytest.raises(LabError, match="workers: got 0"):
             run_study(study, store, workers=0)
-
-
-SCRIPT = """
-import sys
-from dianet_lab.config import RunConfig
-from dianet_lab.studies import estimate
-from dianet_lab.studies.execute import run_study
-from dianet_lab.studies.store import RunStore
-from dianet_lab.studies.study import Study
-
-if __name__ == "__main__":
-    estimate.WORTH_A_POOL = 0
-    base = RunConfig.from_text(open(sys.argv[2]).read())
-    study = Study("s", base, arms={"DIA": {}, "plain": {"model.attention.unit": "none"}}, seeds=range(4))
-    run_study(study, RunStore(sys.argv[1]), workers=2, checkpoint_every=0)
-"""
-
-
-@pytest.mark.heavy
-class TestKill:
-    def test_minus_9_of_a_study_and_the_same_command_again_give_the_unbroken_result(self, tiny, tmp_path):
-        base = tiny.override({"train.epochs": 20})
-        (tmp_path / "study.py").write_text(SCRIPT)
-        (tmp_path / "run.yaml").write_text(base.to_yaml())
-        killed, whole = RunStore(tmp_path / "killed"), RunStore(tmp_path / "whole")
-
-        def command(store):
-            return [sys.executable, str(tmp_path / "study.py"), str(store.root), str(tmp_path / "run.yaml")]
-
-        process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while len(list(killed)) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        finished = {run_id: (killed.folder(run_id) / "manifest.json").stat().st_mtime_ns for run_id in killed}
-        assert 2 <= len(finished) < 8, "killed too late to tell anything"
-
-        subprocess.run(command(killed), check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(command(whole), check=True, stdout=subprocess.DEVNULL)
-        times = {run_id: (killed.folder(run_id) / "manifest.json").stat().st_mtime_ns for run_id in finished}
-        assert times == finished, "a finished run was repeated"
-        assert hashes(killed) == hashes(whole) and len(hashes(whole)) == 8
-
-    def test_workers_end_with_a_killed_parent(self, tiny, tmp_path):
-        (tmp_path / "study.py").write_text(SCRIPT)
-        (tmp_path / "run.yaml").write_text(tiny.override({"train.epochs": 5000}).to_yaml())
-        command = [sys.executable, str(tmp_path / "study.py"), str(tmp_path / "runs"), str(tmp_path / "run.yaml")]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while len(list((tmp_path / "runs").glob("*/checkpoint.pt"))) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        children = [int(pid) for pid in _children(process.pid)]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        while any(_alive(pid) for pid in children) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(children) >= 2 and not any(_alive(pid) for pid in children)
-
-
-def _children(pid):
-    return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as stream:
-        return stream.read().rsplit(")", 1)[1].split()[0] != "Z"

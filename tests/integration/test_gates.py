@@ -16,7 +16,7 @@ ARMS = {"DIA": {}, "tanh": {"model.attention.activation": "tanh"}}
 
 @pytest.fixture
 def study(tiny) -> Study:
-    return Study("s", tiny.override({"model.width": 8}), arms=ARMS, seeds=[0, 1, 2])
+    return Study("s", tiny.override({"model.width": 8}), arms=ARMS, seeds=[0, 1, 2], keep_weights=True)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_ranges_are_those_of_the_activation_before_and_after(study, trained):
 
 
 def test_runs_that_the_store_lacks_are_left_out(study, trained):
-    longer = Study("s", study.base, arms=ARMS, seeds=[0, 7])
+    longer = Study("s", study.base, arms=ARMS, seeds=[0, 7], keep_weights=True)
     assert set(gate_ranges(networks(longer, trained, list(ARMS))).seed) == {0}
 
 

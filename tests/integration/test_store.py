@@ -7,14 +7,16 @@ import torch
 
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
-from dianet_lab.studies.execute import Order, train_into_store
+from dianet_lab.studies.manifest import DamagedRun
+from dianet_lab.studies.signed import SIGNATURE
+from dianet_lab.studies.work import Order, carry_out
 from dianet_lab.training.loop import train
 
 
 @pytest.fixture
 def stored(store, tiny):
     """A store with one finished run."""
-    train_into_store(Order(tiny, store.root, 1, 30.0), "cpu")
+    carry_out(Order(tiny, store.root, keep_weights=True), "cpu")
     return store
 
 
@@ -50,11 +52,11 @@ class TestAFinishedRun:
         assert (result["test_accuracy"], result["best_test_accuracy"], result["best_epoch"]) == (0.4, 0.9, 1)
 
     def test_is_not_trained_again(self, stored, tiny, monkeypatch):
-        monkeypatch.setattr("dianet_lab.studies.execute.train", lambda *a, **k: pytest.fail("trained again"))
-        train_into_store(Order(tiny, stored.root, 1, 30.0), "cpu")
+        monkeypatch.setattr("dianet_lab.studies.work.train", lambda *a, **k: pytest.fail("trained again"))
+        carry_out(Order(tiny, stored.root), "cpu")
 
     def test_leaves_no_checkpoint_and_no_temporary_file(self, stored, tiny):
-        names = {path.name for path in stored.folder(tiny.run_id).iterdir()} - {".lock"}
+        names = {path.name for path in stored.folder(tiny.run_id).iterdir()}
         assert names == {
             "config.json",
             "history.csv",
@@ -86,13 +88,66 @@ class TestDamage:
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(content)
-        with pytest.raises(LabError, match="weights.safetensors is damaged"):
+        with pytest.raises(LabError, match="is damaged: weights.safetensors has not the SHA-256"):
             stored.load_model(tiny.run_id)
 
     def test_a_run_cut_before_its_manifest_is_trained_again(self, stored, tiny):
         (stored.folder(tiny.run_id) / "manifest.json").unlink()
-        train_into_store(Order(tiny, stored.root, 1, 30.0), "cpu")
+        carry_out(Order(tiny, stored.root), "cpu")
         assert tiny.run_id in stored
+
+
+def as_format_1(store, run_id):
+    """The run as the first version of the lab has stored it: without a signature, and with a lock file beside it."""
+    folder = store.folder(run_id)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest[SIGNATURE], manifest["model"]["weights_sha256"]
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 1}))
+    (folder / ".lock").touch()
+
+
+class TestAnOldStore:
+    def test_is_read(self, stored, tiny):
+        as_format_1(stored, tiny.run_id)
+        assert list(stored) == [tiny.run_id] and stored.problem(tiny.run_id) is None
+        assert len(stored.history(tiny.run_id)) == 2 and stored.load_model(tiny.run_id)
+
+    def test_is_not_believed_without_its_signature_where_the_format_has_one(self, stored, tiny):
+        path = stored.folder(tiny.run_id) / "manifest.json"
+        manifest = json.loads(path.read_text())
+        del manifest[SIGNATURE]
+        path.write_text(json.dumps(manifest))
+        with pytest.raises(DamagedRun, match="has not the SHA-256 that it says"):
+            stored.manifest(tiny.run_id)
+
+    def test_with_a_checkpoint_of_then_starts_that_run_anew(self, store, tiny):
+        store.folder(tiny.run_id).mkdir(parents=True)
+        (store.folder(tiny.run_id) / "checkpoint.pt").write_bytes(b"PK old")
+        assert carry_out(Order(tiny, store.root), "cpu").status == "finished"
+        assert not (store.folder(tiny.run_id) / "checkpoint.pt").exists()
+
+
+class TestWeights:
+    def test_are_kept_only_if_asked_for_and_known_by_their_hash_in_any_case(self, store, tiny):
+        carry_out(Order(tiny, store.root), "cpu")
+        assert tiny.run_id in store and not store.has(tiny.run_id, weights=True)
+        known = store.manifest(tiny.run_id)["model"]["weights_sha256"]
+        with pytest.raises(LabError, match="its study keeps none. `dianet-lab train .* --keep-weights`"):
+            store.load_model(tiny.run_id)
+        carry_out(Order(tiny, store.root, keep_weights=True), "cpu")
+        assert store.manifest(tiny.run_id)["files"]["weights.safetensors"]["sha256"] == known
+
+    def test_that_come_later_change_nothing_else(self, store, tiny):
+        carry_out(Order(tiny, store.root), "cpu")
+        before = store.manifest(tiny.run_id)
+        carry_out(Order(tiny, store.root, keep_weights=True), "cpu")
+        after = store.manifest(tiny.run_id)
+        assert after["files"].pop("weights.safetensors") and after == before
+
+    def test_of_a_run_that_diverged_are_never_missed(self, store, tiny):
+        wild = tiny.override({"train.lr": 1e12, "train.epochs": 6, "train.momentum": 0.0})
+        carry_out(Order(wild, store.root), "cpu")
+        assert store.has(wild.run_id, weights=True)
 
 
 class TestNames:
@@ -112,7 +167,7 @@ class TestNames:
 
 def test_a_diverged_run_is_in_the_store_without_predictions(store, tiny):
     wild = tiny.override({"train.lr": 1e12, "train.epochs": 6, "train.momentum": 0.0})
-    train_into_store(Order(wild, store.root, 1, 30.0), "cpu")
+    carry_out(Order(wild, store.root), "cpu")
     assert store.manifest(wild.run_id)["status"] == "diverged"
     with pytest.raises(LabError, match="diverged"):
         store.predictions(wild.run_id)

@@ -53,7 +53,7 @@ def imported(tmp_path):
 
 class TestRun:
     def test_of_this_lab_stands_beside_its_untrained_self(self, tiny):
-        store, study = RunStore(), Study("s", tiny, arms={"DIA": {}}, seeds=[2])
+        store, study = RunStore(), Study("s", tiny, arms={"DIA": {}}, seeds=[2], keep_weights=True)
         run_study(study, store, workers=1)
         run_id = study.config("DIA", 2).run_id
         seen = subject.of_run(store, run_id)

@@ -120,7 +120,7 @@ def test_digits_of_another_content_are_refused(monkeypatch):
 def test_a_data_set_is_read_once_a_process(monkeypatch):
     config = DataConfig(train_size=123)
     first = load_data(config, 0)
-    monkeypatch.setattr("dianet_lab.data.sources.read_digits", lambda: pytest.fail("read again"))
+    monkeypatch.setattr("dianet_lab.data.digits.read_digits", lambda: pytest.fail("read again"))
     assert load_data(config, 0) is first
     assert len(load_data(config, 1).train) == 123
 

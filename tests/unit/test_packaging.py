@@ -13,7 +13,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-STATED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["interop"], *EXTRAS["test"])]
+STATED = [
+    Requirement(text) for text in (*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra))
+]
 REQUIREMENTS = [requirement for requirement in STATED if requirement.name != "dianet-lab"]  # an extra names another
 
 

@@ -1,0 +1,44 @@
+"""The entry point. Commands import what they need when they are called, so that help and lists come at once."""
+
+import sys
+
+import typer
+
+from dianet_lab.cli import lab, plan, runs, train
+from dianet_lab.errors import LabError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="DIANet Lab: ablations and analysis of one attention module shared among the blocks of a stage.",
+)
+app.command()(lab.report)
+app.command()(train.train)
+app.command()(plan.plan)
+app.add_typer(runs.app, name="runs")
+app.command()(lab.data)
+app.command()(lab.networks)
+app.command("import")(lab.import_weights)
+
+CTRL_C = 130
+
+
+def main() -> None:
+    """Run a command; the lab's own errors are shown as one message, without a traceback."""
+    try:
+        app()
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}: is there room, and may you write there?", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as end:
+        if end.code == CTRL_C:  # typer has caught the KeyboardInterrupt
+            print("\nStopped. What was done is saved: the same command goes on from there.", file=sys.stderr)
+        raise

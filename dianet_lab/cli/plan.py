@@ -1,0 +1,62 @@
+"""``dianet-lab plan``: what a study will cost, before anything long starts."""
+
+from typing import Annotated
+
+import typer
+
+from dianet_lab.cli.words import Data, Device, Epochs, Seeds, TrainSize, Workers, absolute, table, workers_of
+
+WIDTH = 128  # numbers must not be cut off in a pipe
+FORMATS = {"parameters": "{:,}", "MACs": "{:,}", "s/epoch": "{:.2f}", "MB at work": "{:.1f}", "MB kept": "{:.1f}"}
+
+
+def plan(
+    what: Annotated[str, typer.Argument(help="A study by name, or its YAML file.")],
+    profile: Annotated[str | None, typer.Option("--profile", help="The scale; quick if not given.")] = None,
+    data: Data = None,
+    epochs: Epochs = None,
+    train_size: TrainSize = None,
+    seeds: Seeds = None,
+    workers: Workers = "auto",
+    device: Device = "auto",
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print the study as a YAML file instead, to be edited.")
+    ] = False,
+) -> None:
+    """Say how many runs of a study are missing, and what they take: parameters, MACs, hours on this machine, disk."""
+    from dianet_lab.studies.find import find_study
+
+    study = find_study(what, profile=profile, seeds=seeds, epochs=epochs, data=absolute(data), train_size=train_size)
+    if as_yaml:
+        from dianet_lab.studies.export import study_to_yaml
+
+        print(study_to_yaml(study), end="")
+        return
+    from rich.console import Console
+
+    from dianet_lab.studies.execute import devices_for
+    from dianet_lab.studies.plan import plan as plan_of
+    from dianet_lab.studies.plan import totals
+    from dianet_lab.studies.progress import duration
+    from dianet_lab.studies.store import RunStore
+
+    store = RunStore()
+    ids = [config.run_id for _, config in study.configs()]
+    missing = [run_id for run_id in ids if not store.has(run_id, study.keep_weights)]
+    devices = devices_for(device, workers_of(workers), study.threads, max(1, len(missing)))
+    costs = plan_of(study, missing, devices[0], lambda arm: print(f"timing a few steps of {arm!r}", flush=True))
+    total = totals(costs, len(devices))
+    costs["missing take"] = (3600 * costs["hours"]).map(duration)
+    names = {"epoch_seconds": "s/epoch", "training_mb": "MB at work", "kept_mb": "MB kept"}
+    shown = ["arm", "runs", "missing", "parameters", "MACs", "s/epoch", "missing take", "MB at work", "MB kept"]
+    title = f"{study.name}: {len(ids)} runs, {total.missing} of them not in the store"
+    drawn = table(costs.rename(columns=names)[shown], FORMATS, title)
+    Console(width=max(Console().width, WIDTH)).print(drawn)
+    if not missing:
+        print("Nothing is left to train.")
+        return
+    workers = f"{len(devices)} workers" if len(devices) > 1 else "1 worker"
+    print(
+        f"About {duration(3600 * total.hours)} with {workers} here, and up to {total.mb:,.0f} MB in {store.root}.\n"
+        "Times are from a few steps with nothing else running; workers share memory and are slower. MACs: of one image."
+    )

@@ -1,0 +1,75 @@
+"""Making room: leftovers of killed processes, runs in a certain state, weights that no study needs."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from dianet_lab.errors import ConfigError
+from dianet_lab.paths import TEMPORARY
+from dianet_lab.studies.claims import Claim, Watch, try_claim
+from dianet_lab.studies.manifest import WEIGHTS, write_manifest
+from dianet_lab.studies.state import ASIDE, CHECKPOINT, EVENT, run_ids, run_state
+from dianet_lab.studies.upkeep import OLD_FILES, writing
+
+REMOVABLE = ("failed", "interrupted", "pending", "diverged")
+
+
+def prune_store(
+    root: Path, status: list[str], *, weights: bool, aside: bool, remove: bool
+) -> Iterator[tuple[Path, int]]:
+    """What is, or would be, removed, with its size in bytes. Runs that a living process trains are left alone.
+
+    Args:
+        status: states of runs that go as a whole.
+        weights: whether trained weights go; imported runs are nothing else and keep them.
+        aside: whether what was moved aside goes.
+        remove: do it, and not only tell.
+
+    Raises:
+        ConfigError: a state in which runs are never removed.
+        StoreError: the store can't be written.
+    """
+    for name in status:
+        if name not in REMOVABLE:
+            raise ConfigError(f"--status: got {name!r}, expected one of {', '.join(REMOVABLE)}")
+    with writing(root):
+        if aside and (root / ASIDE).exists():
+            for path in sorted((root / ASIDE).iterdir()):
+                yield _take(path, remove)
+        for run_id in run_ids(root):
+            claim = try_claim(root, run_id, Watch())
+            if isinstance(claim, Claim):
+                with claim:
+                    yield from _prune_run(root, run_id, status, weights, remove)
+
+
+def _prune_run(root: Path, run_id: str, status: list[str], weights: bool, remove: bool) -> Iterator[tuple[Path, int]]:
+    folder, state = root / run_id, run_state(root, run_id, mine=True)
+    if not folder.exists():
+        return
+    if state.status in status:
+        yield _take(folder, remove)
+        return
+    for path in sorted(folder.glob(f".*{TEMPORARY}")):
+        yield _take(path, remove)
+    if not state.manifest:
+        return
+    for name in (CHECKPOINT, EVENT, *OLD_FILES):
+        if (folder / name).exists():
+            yield _take(folder / name, remove)
+    if weights and WEIGHTS in state.manifest["files"] and state.status != "imported":
+        if remove:  # the manifest first: it must never list what is not there
+            files = {name: entry for name, entry in state.manifest["files"].items() if name != WEIGHTS}
+            known = {"weights_sha256": state.manifest["files"][WEIGHTS]["sha256"]}
+            about = {name: state.manifest[name] for name in ("status", "result", "provenance")}
+            write_manifest(folder, about | {"model": state.manifest["model"] | known}, files)
+        yield _take(folder / WEIGHTS, remove)
+
+
+def _take(path: Path, remove: bool) -> tuple[Path, int]:
+    size = (
+        sum(part.stat().st_size for part in path.rglob("*") if part.is_file()) if path.is_dir() else path.stat().st_size
+    )
+    if remove:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return path, size
