@@ -130,7 +130,7 @@ def verify(
     from dianet_lab.studies.store import RunStore
     from dianet_lab.studies.upkeep import move_aside
     from dianet_lab.studies.verify import verify_run
-    from dianet_lab.studies.work import claim_on
+    from dianet_lab.studies.waiting import claim_on
 
     store = RunStore(_root())
     ids = _resolve(store.root, runs) if runs else run_ids(store.root)

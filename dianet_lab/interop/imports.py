@@ -19,7 +19,7 @@ from dianet_lab.interop.published import NORMALISATION, ForeignNetwork, download
 from dianet_lab.models import build_model
 from dianet_lab.studies.manifest import IMPORTED
 from dianet_lab.studies.store import RunStore
-from dianet_lab.studies.work import claim_on
+from dianet_lab.studies.waiting import claim_on
 
 IN_CHANNELS = 3
 

@@ -24,6 +24,9 @@ PATIENCE = 120.0
 TELL_EVERY = 0.5
 """Seconds between two messages of a worker about its epochs."""
 
+START = "forkserver" if sys.platform == "linux" else "spawn"
+"""How workers are started; the system libraries of macOS do not bear a fork, and Windows has none."""
+
 Told = Callable[[str, int], None]
 """Told the id of a run and how many of its epochs are done."""
 
@@ -141,17 +144,17 @@ class Pool:
 def warm_up() -> BaseContext:
     """How workers are started. A fork server, where there is one, begins to load what they need; returns at once.
 
-    A fork server loads PyTorch once for all workers, also for those that replace dead ones. It has no threads and no
-    accelerator, so that forking it is safe, which forking this process would not be.
+    A fork server loads PyTorch once for all workers, also for those that replace dead ones. It computes nothing and has
+    no accelerator, so that it can be forked, which this process could not: its only threads are idle ones of libraries
+    that are prepared for that.
     """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver
+    context = multiprocessing.get_context(START)
+    if START == "forkserver":
+        from multiprocessing import forkserver
 
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "dianet_lab.data.digits"])
-    with _worker_environment():
-        forkserver.ensure_running()
+        context.set_forkserver_preload([__name__, "dianet_lab.data.digits"])
+        with _worker_environment():
+            forkserver.ensure_running()
     return context
 
 

@@ -16,11 +16,12 @@ from dianet_lab.config import RunConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.paths import home, write_atomically
-from dianet_lab.studies.claims import Claim, ClaimLost, Holder, Watch, try_claim
+from dianet_lab.studies.claims import Claim, ClaimLost, Holder
 from dianet_lab.studies.manifest import CONFIG
 from dianet_lab.studies.state import CHECKPOINT, last_event, mark
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.upkeep import StoreError, move_aside, tidy, writing
+from dianet_lab.studies.waiting import wait_for_claim
 from dianet_lab.training.checkpoint import BadCheckpoint, Checkpoint
 from dianet_lab.training.device import resolve_device
 from dianet_lab.training.loop import train
@@ -28,9 +29,6 @@ from dianet_lab.training.stop import Interrupted, Stop
 
 CHECKPOINT_EVERY = 30.0
 """Seconds between two checkpoints of one run."""
-
-LOOK_EVERY = 0.2
-"""Seconds between two looks at a run that another process trains."""
 
 Row = dict[str, float]
 
@@ -86,7 +84,6 @@ class Record:
     remarks: tuple[str, ...] = ()
 
 
-_watch = Watch()
 _one_at_a_time = (
     threading.Lock()
 )  # threads and generators are the process's, so two runs would change each other's bits
@@ -154,52 +151,6 @@ class _Either(Stop):
         if self._lost.reason:
             self._claim.check()
         self._stop.check()
-
-
-def wait_for_claim(
-    store: RunStore,
-    run_id: str,
-    patience: float,
-    stop: Stop,
-    weights: bool = False,
-    lost: Callable[[], None] = lambda: None,
-    finished_will_do: bool = True,
-) -> Claim | Holder | None:
-    """The claim on a run; None if it is finished meanwhile; or who holds it after ``patience`` seconds.
-
-    Args:
-        weights: whether a finished run must have its weights.
-        lost: called when the claim has been taken over.
-        finished_will_do: whether to look if another process has finished it; else it is waited for in any case.
-
-    Raises:
-        StoreError: the store can't be written.
-        Interrupted: it was asked to stop.
-    """
-    until = time.monotonic() + patience
-    while True:
-        stop.check()
-        with writing(store.root):
-            claim = try_claim(store.root, run_id, _watch, lost)
-        if isinstance(claim, Claim):
-            return claim
-        if finished_will_do and store.has(run_id, weights):
-            return None
-        if time.monotonic() >= until:
-            return claim
-        time.sleep(LOOK_EVERY)
-
-
-def claim_on(store: RunStore, run_id: str, patience: float = 60.0) -> Claim:
-    """The claim on a run, for a short piece of work other than training it.
-
-    Raises:
-        LabError: another process has it.
-    """
-    claim = wait_for_claim(store, run_id, patience, Stop(), finished_will_do=False)
-    if isinstance(claim, Claim):
-        return claim
-    raise LabError(f"run {run_id} is in use by {claim}: wait until it is done")
 
 
 def _prepare(store: RunStore, run_id: str, remarks: list[str]) -> None:

@@ -225,19 +225,21 @@ def limited(root):
     assert record.status == "no store" and "File too large" in record.note, record
 
 
-def test_a_script_needs_no_main_guard(tmp_path):
+@pytest.mark.heavy
+@pytest.mark.parametrize("start", ["forkserver", "spawn"])
+def test_a_script_needs_no_main_guard(tmp_path, start):
     """The README's example is a plain script; its workers must not run it again."""
     import subprocess
     import sys
 
     script = tmp_path / "script.py"
     script.write_text(
-        "from dianet_lab.studies import estimate\n"
+        "from dianet_lab.studies import estimate, pool\n"
         "from dianet_lab.studies.execute import run_study\n"
         "from dianet_lab.studies.store import RunStore\n"
         "from dianet_lab.studies.study import Study\n"
         "from dianet_lab.config import RunConfig\n"
-        "estimate.WORTH_A_POOL = 0\n"
+        f"estimate.WORTH_A_POOL, pool.START = 0, {start!r}\n"
         f"config = RunConfig.from_text({tiny(1).to_json()!r})\n"
         "study = Study('s', config, arms={'DIA': {}}, seeds=range(2))\n"
         f"frame = run_study(study, RunStore({str(tmp_path)!r}), workers=2)\n"

@@ -11,7 +11,8 @@ from dianet_lab.studies import claims
 from dianet_lab.studies.claims import FOLDER
 from dianet_lab.studies.state import run_state
 from dianet_lab.studies.store import RunStore
-from dianet_lab.studies.work import Order, carry_out, claim_on
+from dianet_lab.studies.waiting import claim_on
+from dianet_lab.studies.work import Order, carry_out
 from tests.reliability.tiny import bits, in_process, kill, leftovers, tiny, unbroken, wait_until
 
 

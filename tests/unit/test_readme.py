@@ -105,3 +105,11 @@ def test_links_lead_somewhere(link):
 def test_the_counts_agree_as_it_says():
     said = agreement_sentence(compare_counts()).removeprefix("Of ").removesuffix(".")
     assert said in " ".join(TEXT.split())
+
+
+def test_the_figures_of_reliability_are_those_that_were_measured():
+    measured = (ROOT / "results" / "reliability.md").read_text()
+    quoted = re.search(r"\| tried \| measured \|\n.*?\n\n", TEXT, re.DOTALL)[0]
+    figures = re.findall(r"\d[\d,.]*(?:/\d[\d,]*| %| s\b| MB\b)", quoted)
+    assert len(figures) >= 8
+    assert all(figure in measured for figure in figures), [figure for figure in figures if figure not in measured]
