@@ -40,5 +40,5 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as end:
         if end.code == CTRL_C:  # typer has caught the KeyboardInterrupt
-            print("\nStopped. What was done is saved: the same command goes on from there.", file=sys.stderr)
+            print("\nStopped. The same command goes on from the last checkpoints.", file=sys.stderr)
         raise

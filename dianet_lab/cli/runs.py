@@ -136,13 +136,15 @@ def verify(
     ids = _resolve(store.root, runs) if runs else run_ids(store.root)
     damaged = 0
     for run_id in ids:
-        if problem := verify_run(store, run_id):
-            damaged += 1
-            print(f"{run_id}: {problem.text}", flush=True)
-            if aside:
-                with claim_on(store, run_id):
-                    target = move_aside(store.root, run_id, problem.files)
-                print(f"  moved to {target}", flush=True)
+        if not verify_run(store, run_id) or not (problem := verify_run(store, run_id)):
+            continue  # what is being written at the moment of the first look is whole at the second
+        damaged += 1
+        print(f"{run_id}: {problem.text}", flush=True)
+        if aside:
+            with claim_on(store, run_id):
+                problem = verify_run(store, run_id)  # another process may have trained it again meanwhile
+                done = f"moved to {move_aside(store.root, run_id, problem.files)}" if problem else "mended meanwhile"
+            print(f"  {done}", flush=True)
     print(f"{len(ids):,} runs verified in {store.root}, {damaged} damaged.")
     if damaged and not aside:
         print("With --aside they are moved aside, and their study trains them again.")

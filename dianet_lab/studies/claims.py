@@ -3,7 +3,7 @@
 A claim is a file ``claims/RUN_ID.N`` in the store. N is a generation: a process that finds the claim N of a dead
 process creates N + 1, which the file system lets only one process do, also on a shared one. Nothing is overwritten, no
 lock is held, and clocks of different machines are not compared: the claim of another machine is dead when its heartbeat
-has stood still for ``STALE_AFTER`` seconds of the observer's own clock.
+has stood still for ``STALE_AFTER`` seconds of the observer's own clock, or is hours old by any clock.
 """
 
 import json
@@ -25,6 +25,10 @@ FOLDER = "claims"
 BEAT_EVERY = 5.0
 STALE_AFTER = 60.0
 """Seconds without a heartbeat after which a claim is taken over: twelve missed ones."""
+
+
+LONG_AGO = 3600.0
+"""Seconds of silence that no difference between two machines' clocks explains."""
 
 
 class ClaimLost(LabError):
@@ -133,12 +137,13 @@ class Watch:
         self._known: dict[Path, tuple[Seen, float]] = {}
 
     def dead(self, seen: Seen) -> bool:
-        """Whether the holder is gone, or its heartbeat has not moved for ``STALE_AFTER`` seconds."""
+        """Whether the holder is gone, or its heartbeat stands still: for ``STALE_AFTER`` s here, or since long ago."""
         known, since = self._known.get(seen.path, (None, 0.0))
         if known != seen:
             since = time.monotonic()
             self._known[seen.path] = seen, since
-        return seen.holder.gone or time.monotonic() - since >= STALE_AFTER
+        silent = time.time() - seen.beat / 1e9
+        return seen.holder.gone or silent > LONG_AGO or time.monotonic() - since >= STALE_AFTER
 
 
 class Claim:

@@ -62,7 +62,8 @@ class _Count(ABC):
         """``1,204/2,400 epochs, 3 min left, 1 diverged or failed, last: DIA, seed 3: 93.1 %``."""
         done = self.done_epochs + sum(self.under_way.values())
         parts = [f"{done:,}/{self.epochs:,} epochs"]
-        if now := done - sum(self.first[run_id] for run_id in self.under_way):
+        now = done - sum(self.first[run_id] for run_id in self.under_way)
+        if now > self.epochs / 100:  # earlier, it would say how long workers take to start
             left = (time.monotonic() - self.began) / now * (self.epochs - done)
             parts.append(f"{duration(left)} left")
         if self.bad:

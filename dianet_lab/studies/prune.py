@@ -37,17 +37,21 @@ def prune_store(
             for path in sorted((root / ASIDE).iterdir()):
                 yield _take(path, remove)
         for run_id in run_ids(root):
+            before = run_state(root, run_id).status
             claim = try_claim(root, run_id, Watch())
             if isinstance(claim, Claim):
                 with claim:
-                    yield from _prune_run(root, run_id, status, weights, remove)
+                    yield from _prune_run(root, run_id, before, status, weights, remove)
 
 
-def _prune_run(root: Path, run_id: str, status: list[str], weights: bool, remove: bool) -> Iterator[tuple[Path, int]]:
+def _prune_run(
+    root: Path, run_id: str, before: str, status: list[str], weights: bool, remove: bool
+) -> Iterator[tuple[Path, int]]:
     folder, state = root / run_id, run_state(root, run_id, mine=True)
     if not folder.exists():
         return
-    if state.status in status:
+    # A run that a dead process had claimed was interrupted, which its files alone do not tell.
+    if state.status in status or (state.status == "pending" and before in status):
         yield _take(folder, remove)
         return
     for path in sorted(folder.glob(f".*{TEMPORARY}")):

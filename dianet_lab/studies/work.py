@@ -193,7 +193,7 @@ def _train(
             remarks.append(f"{error}. It is moved to {target}; the run starts anew")
             outcome = train(config, splits, **options)
     except Interrupted as stopped:
-        with writing(store.root):
+        with suppress(OSError):  # on a full disk the stop must not become an error
             mark(folder, "interrupted", f"stopped by {stopped.reason} {checkpoint.position}".rstrip())
         raise
     if checkpoint.earlier:

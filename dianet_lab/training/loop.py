@@ -99,17 +99,17 @@ def _saving(checkpoint: Checkpoint | None, state: Callable[[], dict]) -> Iterato
         yield
     except Interrupted:
         if checkpoint:
-            _write(checkpoint, state)
+            _write(checkpoint, state, "what came after the last one is lost")
         raise
 
 
-def _write(checkpoint: Checkpoint, state: Callable[[], dict]) -> None:
+def _write(checkpoint: Checkpoint, state: Callable[[], dict], but: str = "training goes on") -> None:
     """A checkpoint that can't be written is no reason to end a run that may still be stored."""
     try:
         checkpoint.write(state)
     except OSError as error:
         why = f"{error.strerror or error}: {checkpoint.path}"
-        print(f"warning: no checkpoint could be written ({why}); training goes on", file=sys.stderr, flush=True)
+        print(f"warning: no checkpoint could be written ({why}); {but}", file=sys.stderr, flush=True)
 
 
 def _outcome(training: Training, stop: Stop | None) -> Outcome:

@@ -67,7 +67,7 @@ def stop_at_signals(stop: Stop) -> Iterator[None]:
         if not received:  # it was another thread that asked
             raise
         if stopped.reason == signal.SIGTERM.name:  # of Ctrl-C whoever pressed it knows
-            print("\nStopped by SIGTERM. What was done is saved: the same command goes on from there.", file=sys.stderr)
+            print("\nStopped by SIGTERM. The same command goes on from the last checkpoints.", file=sys.stderr)
     finally:
         restore()
         if received:

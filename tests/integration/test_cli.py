@@ -112,4 +112,4 @@ class TestErrors:
         monkeypatch.setattr("dianet_lab.studies.work.train", stop)
         (tmp_path / "run.yaml").write_text(RunConfig(**tiny.model_dump()).to_yaml())
         code, _, err = lab("train", str(tmp_path / "run.yaml"))
-        assert code == 130 and "What was done is saved" in err
+        assert code == 130 and "goes on from the last checkpoints" in err

@@ -85,6 +85,11 @@ class TestADeadClaim:
         moment += 1
         assert isinstance(try_claim(tmp_path, RUN, watch), Claim)
 
+    def test_of_another_machine_whose_heartbeat_is_hours_old_is_taken_over_at_once(self, tmp_path):
+        path = leave(tmp_path, place="elsewhere")
+        os.utime(path, (time.time() - 7200, time.time() - 7200))
+        assert isinstance(try_claim(tmp_path, RUN, Watch()), Claim)
+
     def test_whose_process_comes_back_is_lost_to_it(self, tmp_path, monkeypatch):
         monkeypatch.setattr(claims, "BEAT_EVERY", 0.01)
         told = []
