@@ -15,6 +15,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 
+from dianet_lab.errors import LabError
 from dianet_lab.studies.work import Order, Record, carry_out
 from dianet_lab.training.stop import Interrupted, Stop
 
@@ -26,6 +27,9 @@ TELL_EVERY = 0.5
 
 START = "forkserver" if sys.platform == "linux" else "spawn"
 """How workers are started; the system libraries of macOS do not bear a fork, and Windows has none."""
+
+IDLE_DEATHS = 10
+"""How many workers may die before they get an order, with none that does its work between them."""
 
 Told = Callable[[str, int], None]
 """Told the id of a run and how many of its epochs are done."""
@@ -69,6 +73,7 @@ class Pool:
     def __init__(self, devices: list[str], stop: Stop, told: Told):
         self._stop, self._told, self._context = stop, told, warm_up()
         self._orders: deque[Order] = deque()
+        self._idle_deaths = 0
         self._workers = [self._start(device) for device in devices]
 
     def _start(self, device: str) -> _Worker:
@@ -113,7 +118,7 @@ class Pool:
             while worker.pipe.poll():
                 message = worker.pipe.recv()
                 if isinstance(message, Record):
-                    worker.order = None
+                    worker.order, self._idle_deaths = None, 0
                     return message
                 self._told(*message)
         except (EOFError, OSError):
@@ -122,12 +127,15 @@ class Pool:
             return None
         order, code = worker.order, worker.process.exitcode
         worker.pipe.close()
-        self._workers[self._workers.index(worker)] = self._start(worker.device)
-        if order is None:
-            return None
         how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit code {code}"
         note = f"its process was ended {how}" + (", perhaps for want of memory" if code == -signal.SIGKILL else "")
-        return Record(order.config.run_id, "lost", note)
+        self._idle_deaths += order is None
+        if self._idle_deaths > IDLE_DEATHS:
+            raise LabError(
+                f"worker processes end before they get to work: the last one was ended {how}. Its messages are above"
+            )
+        self._workers[self._workers.index(worker)] = self._start(worker.device)
+        return Record(order.config.run_id, "lost", note) if order else None
 
     def close(self) -> None:
         """End all workers; those that are training save first."""

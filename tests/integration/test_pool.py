@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 
 import pytest
 
+from dianet_lab.errors import LabError
 from dianet_lab.studies import estimate, execute, pool, work
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.state import run_states
@@ -122,6 +124,12 @@ class TestAWorker:
         out = capsys.readouterr().out
         assert "plain, seed 0 failed: its process was ended by SIGKILL" in out and "(3 attempts)" in out
         assert store.state(frame.run_id.iloc[1]).status == "failed"
+
+    def test_that_can_not_even_start_ends_the_study_with_a_message(self, tmp_path, forked, monkeypatch):
+        monkeypatch.setattr(pool, "_work", lambda pipe, device: os._exit(7))
+        monkeypatch.setattr(pool.Pool, "_hand_out", lambda self: time.sleep(0.02))
+        with pytest.raises(LabError, match="before they get to work: the last one was ended with exit code 7"):
+            run_study(a_study(), RunStore(tmp_path / "runs"), workers=2, device="cpu")
 
     @pytest.mark.heavy
     def test_ends_with_its_parent_and_saves_first(self, tmp_path):
