@@ -1,11 +1,13 @@
 """The entry point. Commands import what they need when they are called, so that help and lists come at once."""
 
+import signal
 import sys
 
 import typer
 
 from dianet_lab.cli import lab, plan, runs, train
 from dianet_lab.errors import LabError
+from dianet_lab.training.stop import Interrupted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +40,9 @@ def main() -> None:
         where = f" ({error.filename})" if error.filename else ""
         print(f"error: {error.strerror or error}{where}: is there room, and may you write there?", file=sys.stderr)
         sys.exit(2)
+    except Interrupted as stopped:  # by a signal to which the process has an answer of its own
+        print(f"\nStopped by {stopped.reason}. The same command goes on from the last checkpoints.", file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
     except SystemExit as end:
         if end.code == CTRL_C:  # typer has caught the KeyboardInterrupt
             print("\nStopped. The same command goes on from the last checkpoints.", file=sys.stderr)

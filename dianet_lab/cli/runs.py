@@ -91,11 +91,16 @@ def show(
     from dianet_lab.config import RunConfig
 
     (run_id,) = _resolve(root := _root(), [run])
-    path = root / run_id / "config.json"
-    asked = RunConfig.from_text(path.read_text()) if path.exists() else None
+    path, asked = root / run_id / "config.json", None
+    try:
+        asked = RunConfig.from_text(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except (UnicodeDecodeError, LabError):
+        print(f"{path} is damaged: it is no configuration.")
     if config:
         if asked is None:
-            raise LabError(f"run {run_id} has no config.json yet")
+            raise LabError(f"run {run_id} has no config.json that can be read")
         print(asked.to_yaml(), end="")
         return
     state = run_state(root, run_id)
@@ -128,9 +133,7 @@ def verify(
 ) -> None:
     """Read every file of every run and compare it with its SHA-256; the exit code is 1 if any run is damaged."""
     from dianet_lab.studies.store import RunStore
-    from dianet_lab.studies.upkeep import move_aside
     from dianet_lab.studies.verify import verify_run
-    from dianet_lab.studies.waiting import claim_on
 
     store = RunStore(_root())
     ids = _resolve(store.root, runs) if runs else run_ids(store.root)
@@ -141,14 +144,24 @@ def verify(
         damaged += 1
         print(f"{run_id}: {problem.text}", flush=True)
         if aside:
-            with claim_on(store, run_id):
-                problem = verify_run(store, run_id)  # another process may have trained it again meanwhile
-                done = f"moved to {move_aside(store.root, run_id, problem.files)}" if problem else "mended meanwhile"
-            print(f"  {done}", flush=True)
+            print(f"  {_set_aside(store, run_id)}", flush=True)
     print(f"{len(ids):,} runs verified in {store.root}, {damaged} damaged.")
     if damaged and not aside:
         print("With --aside they are moved aside, and their study trains them again.")
         raise typer.Exit(1)
+
+
+def _set_aside(store: Any, run_id: str) -> str:
+    from dianet_lab.studies.upkeep import move_aside
+    from dianet_lab.studies.verify import verify_run
+    from dianet_lab.studies.waiting import claim_on
+
+    try:
+        with claim_on(store, run_id):
+            problem = verify_run(store, run_id)  # another process may have trained it again meanwhile
+            return f"moved to {move_aside(store.root, run_id, problem.files)}" if problem else "mended meanwhile"
+    except LabError as error:
+        return f"left where it is: {error}"
 
 
 @app.command()

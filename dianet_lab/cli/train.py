@@ -53,13 +53,16 @@ def train(
     if isinstance(found, Study):
         if asked:
             raise ConfigError("--set changes a single run; a study takes --epochs, --data, --train-size and --seeds")
+        if cluster and (count is not None or device != "auto"):
+            raise ConfigError("--cluster has workers and devices of its own: leave --workers and --device out")
         study = replace(found, keep_weights=found.keep_weights or keep_weights)
         _train_study(study, workers=count, cluster=cluster, device=device, checkpoint_every=checkpoint_every)
         return
     if seeds is not None or count is not None or cluster:
         raise ConfigError("--seeds, --workers and --cluster belong to a study; a single run has --set seed=N")
     stored = found.run_id if what == found.run_id else None
-    _train_run(_changed(found, asked, stored), threads, device, checkpoint_every, keep_weights or not stored)
+    threads, kept = _as_before(stored, threads) if stored else (threads, True)
+    _train_run(_changed(found, asked, stored), threads, device, checkpoint_every, keep_weights or kept)
 
 
 def _find(what: str | None, profile: str | None, **asked: Any) -> tuple[Any, int]:
@@ -68,6 +71,7 @@ def _find(what: str | None, profile: str | None, **asked: Any) -> tuple[Any, int
     from dianet_lab.profiles import get_profile
     from dianet_lab.studies.catalog import customised
     from dianet_lab.studies.find import find
+    from dianet_lab.studies.manifest import IMPORTED
     from dianet_lab.studies.state import run_ids
     from dianet_lab.studies.store import RunStore
 
@@ -80,11 +84,35 @@ def _find(what: str | None, profile: str | None, **asked: Any) -> tuple[Any, int
     if what in run_ids(store.root):
         if any(value is not None for value in asked.values()) or profile:
             raise ConfigError(f"{what} is a stored run and has its scale: leave --profile and the like out")
+        if what.startswith(IMPORTED):
+            raise ConfigError(f"{what} was trained elsewhere: there is nothing to go on with")
         file = store.folder(what) / "config.json"
-        if not file.is_file():
-            raise ConfigError(f"run {what} was killed before its configuration was stored: name its study or its file")
-        return RunConfig.from_text(file.read_text(encoding="utf-8")), scale.threads
+        try:
+            return RunConfig.from_text(file.read_text(encoding="utf-8")), scale.threads
+        except FileNotFoundError:
+            why = "it was killed before its configuration was stored"
+        except (UnicodeDecodeError, ConfigError):
+            why = "its config.json is damaged"
+        raise ConfigError(f"run {what} can't be trained by its id, since {why}: name its study or its file")
     return find(what, profile=profile, **asked), scale.threads
+
+
+def _as_before(run_id: str, usual: int) -> tuple[int, bool]:
+    """The threads of a stored run, which decide its last bits, and whether it was to keep its weights."""
+    from dianet_lab.errors import LabError
+    from dianet_lab.studies.state import CHECKPOINT
+    from dianet_lab.studies.store import RunStore
+    from dianet_lab.training.checkpoint import read_checkpoint
+
+    store = RunStore()
+    made = store.state(run_id).manifest.get("provenance", {})
+    if not made:
+        try:
+            found = read_checkpoint(store.folder(run_id) / CHECKPOINT)
+        except LabError:  # it will be told of when the run goes on
+            found = None
+        made = found[1]["parts"][-1] if found else {}
+    return made.get("threads", usual), made.get("keep_weights", not made)
 
 
 def _changed(config: Any, asked: dict[str, Any], stored: str | None) -> Any:

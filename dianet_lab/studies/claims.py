@@ -3,7 +3,7 @@
 A claim is a file ``claims/RUN_ID.N`` in the store. N is a generation: a process that finds the claim N of a dead
 process creates N + 1, which the file system lets only one process do, also on a shared one. Nothing is overwritten, no
 lock is held, and clocks of different machines are not compared: the claim of another machine is dead when its heartbeat
-has stood still for ``STALE_AFTER`` seconds of the observer's own clock, or is hours old by any clock.
+has stood still for ``STALE_AFTER`` seconds of the observer's own clock.
 """
 
 import json
@@ -56,6 +56,8 @@ class Holder:
         return not psutil.pid_exists(self.pid) or _started(self.pid) != self.started
 
     def __str__(self) -> str:
+        if not self.pid:
+            return "another process"
         return f"process {self.pid} on {self.place.partition(' ')[0]}"
 
 
@@ -137,13 +139,14 @@ class Watch:
         self._known: dict[Path, tuple[Seen, float]] = {}
 
     def dead(self, seen: Seen) -> bool:
-        """Whether the holder is gone, or its heartbeat stands still: for ``STALE_AFTER`` s here, or since long ago."""
+        """Whether the holder is gone, or its heartbeat has stood still for ``STALE_AFTER`` seconds."""
         known, since = self._known.get(seen.path, (None, 0.0))
         if known != seen:
             since = time.monotonic()
             self._known[seen.path] = seen, since
-        silent = time.time() - seen.beat / 1e9
-        return seen.holder.gone or silent > LONG_AGO or time.monotonic() - since >= STALE_AFTER
+        # By the clocks of two machines alone nothing is dead; but what is hours old need not be watched for long.
+        elsewhere = seen.holder.place != _place() and time.time() - seen.beat / 1e9 > LONG_AGO
+        return seen.holder.gone or time.monotonic() - since >= (2 * BEAT_EVERY if elsewhere else STALE_AFTER)
 
 
 class Claim:
@@ -192,7 +195,6 @@ class Claim:
                 self.check()
             except (FileNotFoundError, ClaimLost):
                 self._lost()
-                return
             except OSError:  # the file system is away; if it stays away, another process takes over
                 continue
 

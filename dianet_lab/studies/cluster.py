@@ -25,6 +25,7 @@ from dianet_lab.training.stop import Interrupted, Stop
 
 try:
     import distributed
+    from distributed.client import FutureCancelledError
 except ImportError as error:
     raise LabError(
         f"--cluster needs Dask ({error}): pip install 'dianet-lab[cluster]', here and for the workers"
@@ -32,7 +33,10 @@ except ImportError as error:
 
 CONNECT_WITHIN = "20s"
 CLOSING = 20.0
-"""Seconds that a worker which is closed waits for its runs to save."""
+"""Seconds that a worker which is closed waits for its runs to save; the nanny of ``dask worker`` kills it after 8."""
+
+RESUBMIT_AFTER = 1.0
+"""Seconds before a run is sent again whose worker was closed."""
 
 GPU = "GPU"
 """The resource that a worker declares, ``--resources GPU=1``, to get one run at a time."""
@@ -74,21 +78,26 @@ class Cluster:
         with writing(store.root):
             self._batch.probe.parent.mkdir(parents=True, exist_ok=True)
             self._batch.probe.touch()
-        self._client.register_plugin(SaveBeforeClosing(), name="dianet-lab")
+        # A name of its own: a second plugin of the same name would tear the first one down, and stop its runs.
+        self._client.register_plugin(SaveBeforeClosing(name), name=name)
         self._client.subscribe_topic(name, lambda event: told(*event[1]))
         self._remarks: set[str] = set()
 
+    def _workers(self) -> list[dict[str, Any]]:
+        return list(self._client.scheduler_info(n_workers=-1).get("workers", {}).values())
+
     def __str__(self) -> str:
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = self._workers()
         gpus = sum(GPU in worker["resources"] for worker in workers)
         kinds = f" ({gpus} with a GPU)" if gpus else ""
-        waiting = "" if workers else ": the runs wait for the first"
-        return f"a cluster of {len(workers)} worker{'' if len(workers) == 1 else 's'}{kinds}{waiting}"
+        remark = "" if workers else ": the runs wait for the first"
+        if any(worker["nthreads"] > 1 for worker in workers):
+            remark += "; a worker trains one run at a time, whatever its threads: start it with --nthreads 1"
+        return f"a cluster of {len(workers)} worker{'' if len(workers) == 1 else 's'}{kinds}{remark}"
 
     def submit(self, order: Order) -> None:
         """Send an order to the scheduler."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        resources = {GPU: 1} if any(GPU in worker["resources"] for worker in workers) else None
+        resources = {GPU: 1} if any(GPU in worker["resources"] for worker in self._workers()) else None
         key = f"{order.config.run_id}-{uuid.uuid4().hex}"
         future = self._client.submit(on_worker, order, self._batch, key=key, pure=False, resources=resources)
         self._left[key] = future, order
@@ -108,7 +117,8 @@ class Cluster:
                     new = tuple(remark for remark in record.remarks if remark not in self._remarks)
                     self._remarks.update(new)
                     return replace(record, remarks=new)
-                self.submit(order)  # its worker was closed: no fault of the run
+                time.sleep(RESUBMIT_AFTER)  # its worker was closed, and should be gone when the order comes again
+                self.submit(order)
 
     def _record(self, future: Any, order: Order) -> tuple[Record, Order]:
         try:
@@ -116,23 +126,37 @@ class Cluster:
         except distributed.KilledWorker as error:
             note = f"{error.allowed_failures + 1} workers died while they had it, the last on {error.last_worker.host}"
             return Record(order.config.run_id, "lost", note, final=True), order
-        except Exception as error:  # from the scheduler, or from unpickling in a worker
+        except Exception as error:
+            if self._client.status != "running" or isinstance(error, FutureCancelledError):
+                raise LabError(
+                    "the Dask scheduler is gone. Runs that its workers had go on from their checkpoints: start it and "
+                    "its workers again, then run the same command"
+                ) from None
+            # From unpickling in a worker, for one.
             return Record(order.config.run_id, "failed", f"{type(error).__name__}: {error}"), order
 
     def close(self) -> None:
         """Leave the cluster; runs that are still under way save and end first."""
         until = time.monotonic() + PATIENCE
-        with contextlib.suppress(OSError, TimeoutError, queue.Empty):  # the scheduler may be gone, or a run not end
+        self._batch.probe.unlink(missing_ok=True)
+        with contextlib.suppress(Exception):  # the scheduler may be gone, or a run not end
             if self._left:
                 self._client.run(request_stop, self._batch.name, on_error="ignore")
+                begun = {key for keys in self._client.processing().values() for key in keys}
+                self._client.cancel([future for key, (future, _) in self._left.items() if key not in begun])
+                self._left = {key: value for key, value in self._left.items() if key in begun}
             while self._left:
-                self._left.pop(self._done.get(timeout=max(0.0, until - time.monotonic())))
-        self._batch.probe.unlink(missing_ok=True)
-        self._client.close(timeout=5)
+                self._left.pop(self._done.get(timeout=max(0.0, until - time.monotonic())), None)
+        with contextlib.suppress(Exception):
+            self._client.unregister_worker_plugin(self._batch.name)
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=5)
 
 
 _stops: dict[str, Stop] = {}
-_under_way: set[str] = set()
+_under_way: list[str] = []
+"""The batch of each run that this worker has, as often as it has runs."""
+
 _lock = threading.Lock()
 
 
@@ -166,14 +190,14 @@ def on_worker(order: Order, batch: Batch) -> Record:
             distributed.get_worker().log_event(batch.name, (run_id, int(row["epoch"])))
 
     with _lock:
-        _under_way.add(run_id)
+        _under_way.append(batch.name)
     try:
         record = carry_out(order, "auto", _stop_of(batch.name), on_epoch)
     except Interrupted:
         record = Record(run_id, "interrupted")
     finally:
         with _lock:
-            _under_way.discard(run_id)
+            _under_way.remove(batch.name)
     if _versions() != batch.versions:
         found, wanted = ("dianet-lab {} with torch {}".format(*pair) for pair in (_versions(), batch.versions))
         record = replace(
@@ -183,11 +207,14 @@ def on_worker(order: Order, batch: Batch) -> Record:
 
 
 class SaveBeforeClosing(distributed.WorkerPlugin):
-    """A worker that is closed, as by SIGTERM at the end of its job, lets its runs save first."""
+    """A worker that is closed, as by SIGTERM at the end of its job, lets the runs of a batch save first."""
+
+    def __init__(self, batch: str):
+        self.batch = batch
 
     def teardown(self, worker: distributed.Worker) -> None:
-        for stop in list(_stops.values()):
-            stop.request("the end of its worker")
+        _stop_of(self.batch).request("the end of its worker")
         until = time.monotonic() + CLOSING
-        while _under_way and time.monotonic() < until:
+        while self.batch in _under_way and time.monotonic() < until:
             time.sleep(0.05)
+        _stops.pop(self.batch, None)

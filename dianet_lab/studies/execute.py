@@ -151,10 +151,10 @@ def _local(devices: list[str], stop: Stop, told: Told) -> Engine:
 
 def devices_for(device: str, workers: int | None, threads: int, runs: int) -> list[str]:
     """The device of each worker: as many workers as are of use."""
-    found = accelerators() if device == "auto" else []
+    found, kind = accelerators() if device == "auto" else [], resolve_device(device).type
     if workers is not None and workers < 1:
         raise LabError(f"workers: got {workers}, expected at least 1")
-    count = workers or len(found) or (max(1, cores() // threads) if resolve_device(device).type == "cpu" else 1)
+    count = workers or len(found) or (max(1, cores() // threads) if kind == "cpu" else 1)
     names = found or [device]
     return [names[index % len(names)] for index in range(min(count, runs))]
 

@@ -42,12 +42,13 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
     Raises:
         DamagedRun: something is wrong with the run; says what.
+        OSError: the files can't be read now, which says nothing about them.
     """
     try:
         manifest = read_signed(folder / MANIFEST, older=lambda values: values.get("format") == 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise DamagedRun(f"run {folder.name} is damaged: {error}") from None
     if problem := _problem(folder, manifest):
         raise DamagedRun(f"run {folder.name} is damaged: {problem}")
@@ -86,8 +87,6 @@ def file_problem(folder: Path, manifest: dict[str, Any], name: str, content: boo
             return f"{name} was changed: it has not the SHA-256 of the manifest"
     except FileNotFoundError:
         return f"{name} is missing"
-    except OSError as error:
-        return f"{name} can't be read ({error.strerror or error})"
     except (KeyError, TypeError):
         return f"{MANIFEST} is incomplete"
     return None

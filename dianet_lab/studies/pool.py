@@ -28,6 +28,9 @@ TELL_EVERY = 0.5
 START = "forkserver" if sys.platform == "linux" else "spawn"
 """How workers are started; the system libraries of macOS do not bear a fork, and Windows has none."""
 
+READY = True
+"""What a worker says first: only then is it given an order."""
+
 IDLE_DEATHS = 10
 """How many workers may die before they get an order, with none that does its work between them."""
 
@@ -56,12 +59,13 @@ class Alone:
         """Nothing is left to end."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     process: BaseProcess
     pipe: connection.Connection
     device: str
     order: Order | None = None
+    ready: bool = False
 
 
 class Pool:
@@ -76,12 +80,20 @@ class Pool:
         self._idle_deaths = 0
         self._workers = [self._start(device) for device in devices]
 
-    def _start(self, device: str) -> _Worker:
+    def _start(self, device: str, attempts: int = 5) -> _Worker:
+        warm_up()  # again, if the fork server was killed
         ours, theirs = self._context.Pipe()
-        with _without_main(), _worker_environment():
-            process = self._context.Process(target=_work, args=(theirs, device), daemon=True)
-            process.start()
-        theirs.close()
+        try:
+            with _without_main(), _worker_environment():
+                process = self._context.Process(target=_work, args=(theirs, device), daemon=True)
+                process.start()
+        except (EOFError, OSError):  # the fork server was killed; the next start begins another one
+            if not attempts:
+                raise LabError("worker processes can't be started: is there memory for them?") from None
+            time.sleep(0.2)
+            return self._start(device, attempts - 1)
+        finally:
+            theirs.close()
         return _Worker(process, ours, device)
 
     def submit(self, order: Order) -> None:
@@ -97,15 +109,16 @@ class Pool:
         while True:
             self._stop.check()
             self._hand_out()
-            ends = {worker.pipe: worker for worker in self._workers if worker.order}
+            ends = {worker.pipe: worker for worker in self._workers if worker.order or not worker.ready}
             ends |= {worker.process.sentinel: worker for worker in self._workers}
             for ready in connection.wait(list(ends), timeout=0.2):
-                if record := self._receive(ends[ready]):
+                # One that has been replaced may be ready twice: its pipe, and its end.
+                if ends[ready] in self._workers and (record := self._receive(ends[ready])):
                     return record
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            if self._orders and worker.order is None and worker.process.is_alive():
+            if self._orders and worker.ready and worker.order is None and worker.process.is_alive():
                 worker.order = self._orders.popleft()
                 try:
                     worker.pipe.send(worker.order)
@@ -117,6 +130,9 @@ class Pool:
         try:
             while worker.pipe.poll():
                 message = worker.pipe.recv()
+                if message is READY:
+                    worker.ready = True
+                    return None
                 if isinstance(message, Record):
                     worker.order, self._idle_deaths = None, 0
                     return message
@@ -161,20 +177,41 @@ def warm_up() -> BaseContext:
         from multiprocessing import forkserver
 
         context.set_forkserver_preload([__name__, "dianet_lab.data.digits"])
-        with _worker_environment():
+        with _worker_environment(), _signals_ignored():
             forkserver.ensure_running()
     return context
+
+
+_main_lock = threading.Lock()
 
 
 @contextmanager
 def _without_main() -> Iterator[None]:
     """Workers need nothing of the main script, and would run it again where it has no ``if __name__`` guard."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    with _main_lock:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """A fork server that begins inside ignores signals to the whole group: without it, workers could not be waited for.
+
+    It ends with this process. Workers handle signals of their own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 @contextmanager
@@ -198,6 +235,7 @@ def _work(pipe: connection.Connection, device: str) -> None:
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), stop.request("the end of its parent")), daemon=True).start()
     try:
+        pipe.send(READY)
         while not stop.reason:
             if pipe.poll(0.2):
                 pipe.send(_attempt(pipe.recv(), device, stop, pipe))

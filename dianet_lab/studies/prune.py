@@ -1,13 +1,15 @@
 """Making room: leftovers of killed processes, runs in a certain state, weights that no study needs."""
 
+import errno
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from dianet_lab.errors import ConfigError
 from dianet_lab.paths import TEMPORARY
 from dianet_lab.studies.claims import Claim, Watch, try_claim
-from dianet_lab.studies.manifest import WEIGHTS, write_manifest
+from dianet_lab.studies.manifest import MANIFEST, WEIGHTS, write_manifest
 from dianet_lab.studies.state import ASIDE, CHECKPOINT, EVENT, run_ids, run_state
 from dianet_lab.studies.upkeep import OLD_FILES, writing
 
@@ -38,10 +40,28 @@ def prune_store(
                 yield _take(path, remove)
         for run_id in run_ids(root):
             before = run_state(root, run_id).status
-            claim = try_claim(root, run_id, Watch())
-            if isinstance(claim, Claim):
-                with claim:
+            if before == "running":
+                continue
+            with _claim(root, run_id) if remove else nullcontext(True) as mine:
+                if mine:
                     yield from _prune_run(root, run_id, before, status, weights, remove)
+
+
+@contextmanager
+def _claim(root: Path, run_id: str) -> Iterator[bool]:
+    """Whether the run may be touched. On a full disk no claim can be made, and room must be made all the same."""
+    try:
+        claim = try_claim(root, run_id, Watch())
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        yield True
+        return
+    if not isinstance(claim, Claim):
+        yield False
+        return
+    with claim:
+        yield True
 
 
 def _prune_run(
@@ -59,8 +79,10 @@ def _prune_run(
     if not state.manifest:
         return
     for name in (CHECKPOINT, EVENT, *OLD_FILES):
-        if (folder / name).exists():
-            yield _take(folder / name, remove)
+        # What is newer than the manifest belongs to a run that is trained again for its weights.
+        path, finished = folder / name, (folder / MANIFEST).stat().st_mtime_ns
+        if path.exists() and path.stat().st_mtime_ns <= finished:
+            yield _take(path, remove)
     if weights and WEIGHTS in state.manifest["files"] and state.status != "imported":
         if remove:  # the manifest first: it must never list what is not there
             files = {name: entry for name, entry in state.manifest["files"].items() if name != WEIGHTS}

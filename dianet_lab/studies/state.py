@@ -17,6 +17,8 @@ CHECKPOINT, EVENT = "checkpoint.bin", "event.json"
 ASIDE = "damaged"
 """The folder in the store into which damaged runs are moved; no run id is called so."""
 
+RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+")
+
 STATES = {
     "pending": "wanted, and nothing of it is saved yet",
     "running": "a living process trains it",
@@ -45,7 +47,7 @@ def run_folder(root: Path, run_id: str) -> Path:
     Raises:
         LabError: an id that is none, so that no name leaves the store.
     """
-    if not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)+", run_id):
+    if not RUN_ID.fullmatch(run_id):
         raise LabError(f"{run_id!r} is no run id: expected something like resnet20-lstm-s0-2386afe046abb7b5")
     return root / run_id
 
@@ -82,6 +84,8 @@ def run_state(root: Path, run_id: str, mine: bool = False) -> RunState:
             return RunState(run_id, manifest["status"], manifest=manifest)
     except DamagedRun as damage:
         return RunState(run_id, "damaged", str(damage).partition(" is damaged: ")[2])
+    except OSError as error:
+        return RunState(run_id, "damaged", f"it can't be read now: {error.strerror or error} ({error.filename})")
     if claim := None if mine else newest(root, run_id):
         silent = time.time() - claim.beat / 1e9
         if not claim.holder.gone and silent < STALE_AFTER:
@@ -99,10 +103,10 @@ def run_state(root: Path, run_id: str, mine: bool = False) -> RunState:
 def run_ids(root: Path) -> list[str]:
     """The ids of all runs of which the store has anything, sorted."""
     try:
-        folders = {path.name for path in root.iterdir() if "-" in path.name and path.is_dir()}
+        folders = {path.name for path in root.iterdir() if RUN_ID.fullmatch(path.name) and path.is_dir()}
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(folders | {name for name in claimed(root) if "-" in name})
+    return sorted(folders | {name for name in claimed(root) if RUN_ID.fullmatch(name)})
 
 
 def run_states(root: Path) -> Iterator[RunState]:

@@ -33,7 +33,7 @@ from dianet_lab.studies.manifest import (
 )
 from dianet_lab.studies.results import predictions_of, result_of
 from dianet_lab.studies.state import RunState, finished_ids, run_folder, run_state
-from dianet_lab.studies.upkeep import tidy, writing
+from dianet_lab.studies.upkeep import move_aside, remove_needless, writing
 from dianet_lab.training.loop import Outcome
 
 
@@ -149,13 +149,19 @@ class RunStore:
         *,
         keep_weights: bool = True,
         guard: Callable[[], None] = lambda: None,
-    ) -> None:
+    ) -> Path | None:
         """Write a run; its manifest last. The checkpoint is removed.
+
+        Of a run that is stored without its weights, only these are added, if they are the ones that the result is of.
 
         Args:
             test: the test images that the outcome's probabilities belong to.
             keep_weights: whether the trained weights are kept, or only their SHA-256.
             guard: called before the manifest is written; raises if it no longer may be.
+
+        Returns:
+            where the stored result was moved to, if this one has other bits: it was trained with other threads, on
+            another machine, or by another version of PyTorch.
 
         Raises:
             StoreError: no room or no permission; the run does not count as finished.
@@ -166,7 +172,7 @@ class RunStore:
             files[PREDICTIONS] = save_tensors(predictions_of(outcome.test, test))
         about = {"status": outcome.status, "result": result_of(outcome), "provenance": provenance}
         shape = test.in_channels, test.num_classes
-        self._write(config.run_id, files, outcome.model, shape, about, keep_weights, guard)
+        return self._write(config.run_id, files, outcome.model, shape, about, keep_weights, guard)
 
     def save_imported(
         self, run_id: str, config: RunConfig, model: ResidualNet, shape: tuple[int, int], provenance: dict[str, Any]
@@ -189,7 +195,7 @@ class RunStore:
         about: dict[str, Any],
         keep_weights: bool,
         guard: Callable[[], None],
-    ) -> None:
+    ) -> Path | None:
         folder = self.folder(run_id)
         weights = save_tensors({name: value.cpu().contiguous() for name, value in model.state_dict().items()})
         digest = listed(weights)["sha256"]
@@ -204,6 +210,7 @@ class RunStore:
             "hidden": hidden_widths(model),
             "weights_sha256": digest,
         }
+        target = None
         with writing(self.root):
             guard()
             old = self._manifest(run_id)
@@ -211,13 +218,14 @@ class RunStore:
                 # The same run with nothing but its weights missing: what is stored of it stays as it is.
                 files, entries = {WEIGHTS: weights}, old["files"] | {WEIGHTS: entries[WEIGHTS]}
                 about = {name: old[name] for name in about}
-            else:
-                (folder / MANIFEST).unlink(missing_ok=True)
+            elif old:
+                target = move_aside(self.root, run_id, [MANIFEST, *old["files"]])
             for name, content in files.items():
                 write_atomically(folder / name, content)
             guard()
             write_manifest(folder, about | {"model": counts}, entries)
-            tidy(folder)
+            remove_needless(folder, {"files": entries})
+        return target
 
     def _read(self, run_id: str, name: str) -> bytes:
         manifest = self.manifest(run_id)
@@ -225,7 +233,7 @@ class RunStore:
             raise LabError(f"run {run_id} has no {name}: {_absence(manifest, name)}")
         try:
             content = (self.folder(run_id) / name).read_bytes()
-        except OSError:
+        except FileNotFoundError:
             content = b""
         if listed(content)["sha256"] != manifest["files"][name]["sha256"]:
             if self.manifest(run_id) != manifest:  # it was stored anew between the two looks

@@ -82,6 +82,8 @@ class Study:
         for attribute, value in (("arms", arms), ("baseline", baseline), ("contrasts", contrasts)):
             object.__setattr__(self, attribute, value)
         object.__setattr__(self, "seeds", tuple(self.seeds))
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError(f"study {self.name!r}: got seeds {list(self.seeds)}, expected each once")
         self._refuse_twins()
 
     def configs(self) -> list[tuple[str, RunConfig]]:

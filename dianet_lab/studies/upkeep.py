@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dianet_lab.errors import LabError
 from dianet_lab.paths import TEMPORARY
-from dianet_lab.studies.manifest import MANIFEST, PREDICTIONS, WEIGHTS, DamagedRun, read_manifest
+from dianet_lab.studies.manifest import MANIFEST, PREDICTIONS, WEIGHTS
 from dianet_lab.studies.state import ASIDE, CHECKPOINT, EVENT
 
 OLD_FILES = (".lock", "checkpoint.pt")
@@ -15,12 +16,12 @@ OLD_FILES = (".lock", "checkpoint.pt")
 
 
 class StoreError(LabError):
-    """The store can't be written: no room, or no permission. No run can be stored until that is mended."""
+    """The store can't be used: no room, no permission, a disk that is away. No run is stored until that is mended."""
 
 
 @contextmanager
 def writing(root: Path) -> Iterator[None]:
-    """Inside, a write that fails is explained.
+    """Inside, a file that can't be written or read is explained.
 
     Raises:
         StoreError: no room, no permission, or the folder is gone.
@@ -30,27 +31,22 @@ def writing(root: Path) -> Iterator[None]:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise StoreError(
-            f"the store {root} can't be written: {error.strerror or error}{where}. What was finished is whole; "
+            f"the store {root} can't be used: {error.strerror or error}{where}. What was finished is whole; "
             "make room or give permission there, then run the same command again"
         ) from None
 
 
-def tidy(folder: Path) -> list[Path]:
-    """Remove what a killed process left half-written, and of a finished run what it needs no more; its claim is held.
-
-    Returns:
-        what was removed.
-    """
-    names = [path.name for path in folder.glob(f".*{TEMPORARY}")]
-    try:
-        if manifest := read_manifest(folder):
-            names += {CHECKPOINT, EVENT, WEIGHTS, PREDICTIONS, *OLD_FILES} - manifest["files"].keys()
-    except DamagedRun:
-        pass
-    paths = [folder / name for name in names if (folder / name).exists()]
-    for path in paths:
+def remove_half_written(folder: Path) -> None:
+    """Remove what a killed process left half-written in a run's folder; its claim is held."""
+    for path in folder.glob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)
-    return paths
+
+
+def remove_needless(folder: Path, manifest: dict[str, Any]) -> None:
+    """Remove of a run that has just been finished what it needs no more; its claim is held."""
+    remove_half_written(folder)
+    for name in {CHECKPOINT, EVENT, WEIGHTS, PREDICTIONS, *OLD_FILES} - manifest["files"].keys():
+        (folder / name).unlink(missing_ok=True)
 
 
 def move_aside(root: Path, run_id: str, names: list[str] | None = None) -> Path:

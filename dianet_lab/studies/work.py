@@ -20,7 +20,7 @@ from dianet_lab.studies.claims import Claim, ClaimLost, Holder
 from dianet_lab.studies.manifest import CONFIG
 from dianet_lab.studies.state import CHECKPOINT, last_event, mark
 from dianet_lab.studies.store import RunStore
-from dianet_lab.studies.upkeep import StoreError, move_aside, tidy, writing
+from dianet_lab.studies.upkeep import StoreError, move_aside, remove_half_written, writing
 from dianet_lab.studies.waiting import wait_for_claim
 from dianet_lab.training.checkpoint import BadCheckpoint, Checkpoint
 from dianet_lab.training.device import resolve_device
@@ -107,8 +107,10 @@ def carry_out(
             status, note = "busy", str(holder)
     except StoreError as error:
         status, note = "no store", str(error)
-    except ClaimLost as error:
-        status, note = "busy", str(error)
+    except ClaimLost:
+        status, note = "busy", "a process that took it over, since this one stood still for too long"
+    except BrokenPipeError:  # of whoever is told of the epochs: no fault of the run
+        raise
     except Exception as error:
         note, final = _one_line(error), isinstance(error, LabError)
         _mark_failed(order, note)
@@ -158,8 +160,9 @@ def _prepare(store: RunStore, run_id: str, remarks: list[str]) -> None:
     folder = store.folder(run_id)
     with writing(store.root):
         folder.mkdir(parents=True, exist_ok=True)
-        tidy(folder)
-    if problem := store.problem(run_id):
+        remove_half_written(folder)
+        problem = store.problem(run_id)
+    if problem:
         target = move_aside(store.root, run_id)
         remarks.append(f"run {run_id} was damaged: {problem}. It is moved to {target} and trained again")
 
@@ -175,12 +178,14 @@ def _train(
 ) -> None:
     config, folder = order.config, store.folder(order.config.run_id)
     with writing(store.root):
-        write_atomically(folder / CONFIG, config.to_json())
+        if not store.has(config.run_id):  # else it is trained again for its weights, and its files stay as they are
+            write_atomically(folder / CONFIG, config.to_json())
         if event := last_event(folder):  # no more than how often it was tried is true of it from now on
             mark(folder, "started", "", attempts=event.get("attempts", 0))
     splits = load_data(config.data, config.seed)
     place = resolve_device(device)
     made = _made() | {"time": provenance.now(), "device": str(place), "threads": order.threads}
+    made["keep_weights"] = order.keep_weights
     checkpoint = Checkpoint(folder / CHECKPOINT, config, order.checkpoint_every, claim.check, made)
     options = {"device": place, "threads": order.threads, "checkpoint": checkpoint, "stop": stop, "on_epoch": on_epoch}
     try:
@@ -199,7 +204,11 @@ def _train(
     if checkpoint.earlier:
         made["earlier_parts"] = checkpoint.earlier
     made |= {"time": provenance.now(), "checkpoint_seconds": round(checkpoint.seconds, 3)}
-    store.save(config, outcome, splits.test, made, keep_weights=order.keep_weights, guard=claim.check)
+    old = store.save(config, outcome, splits.test, made, keep_weights=order.keep_weights, guard=claim.check)
+    if old:
+        remarks.append(
+            f"run {config.run_id} has other bits than before (threads, machine, versions): that one is in {old}"
+        )
 
 
 @cache

@@ -19,6 +19,10 @@ LARGEST_SHARE = 0.02
 """Of the time that goes into checkpoints: on a slow disk they become rarer than ``every``."""
 
 
+LONGEST = 20
+"""Times ``every``: how rare a single slow write, as on a disk that was away, may make them."""
+
+
 class BadCheckpoint(LabError):
     """A checkpoint that can't be gone on from: cut, changed, of another run or another version of the lab."""
 
@@ -95,7 +99,7 @@ class Checkpoint:
         """Whether the last one (or the start) is long enough ago."""
         if not self.every:
             return True
-        wanted = max(self.every, self._cost / LARGEST_SHARE)
+        wanted = max(self.every, min(self._cost / LARGEST_SHARE, LONGEST * self.every))
         return time.monotonic() - self._last >= wanted * (2 if within_epoch else 1)
 
     def write(self, state: Callable[[], dict[str, Any]]) -> None:

@@ -47,7 +47,8 @@ def stop_at_signals(stop: Stop) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    # What is ignored stays so: in a background job of a script, Ctrl-C is meant for others.
+    before = {number: signal.getsignal(number) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
     received: list[int] = []
 
     def restore() -> None:
@@ -59,15 +60,14 @@ def stop_at_signals(stop: Stop) -> Iterator[None]:
         stop.request(signal.Signals(number).name)
         restore()
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, handle)
     try:
         yield
     except Interrupted as stopped:
-        if not received:  # it was another thread that asked
-            raise
-        if stopped.reason == signal.SIGTERM.name:  # of Ctrl-C whoever pressed it knows
+        if received and stopped.reason == signal.SIGTERM.name:  # of Ctrl-C whoever pressed it knows
             print("\nStopped by SIGTERM. The same command goes on from the last checkpoints.", file=sys.stderr)
+        raise  # where the signal, raised again, has no effect
     finally:
         restore()
         if received:

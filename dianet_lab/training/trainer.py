@@ -164,7 +164,8 @@ class Training:
         """Go on from a :meth:`state`."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the loss was not scaled, as on another kind of device
+            self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], state["history"]
         moved = {name: v.to(self.device) if isinstance(v, Tensor) else v for name, v in state["sums"].items()}
         self.sums = Sums(**moved)

@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def crowd(processes: int, runs: int, folder: Path, every: float = 0.5, seed: int
         if workers[index].is_alive():
             kill(workers[index])
             kills += 1
-            claimed += any(f'"pid": {workers[index].pid},' in path.read_text() for path in _claims(store))
+            claimed += any(f'"pid": {workers[index].pid},' in text for text in _claims(store).values())
             workers[index] = in_process(work_through, orders, log)
     trained = Counter(log.read_text().split())
     shown = draw.sample(configs, min(10, runs))
@@ -68,8 +69,12 @@ def crowd(processes: int, runs: int, folder: Path, every: float = 0.5, seed: int
     return Outcome(runs, finished, twice, kills, claimed, different, len(leftovers(store)), seconds)
 
 
-def _claims(store: RunStore) -> list[Path]:
-    return [path for path in (store.root / FOLDER).glob("*") if path.exists()]
+def _claims(store: RunStore) -> dict[Path, str]:
+    found = {}
+    for path in (store.root / FOLDER).glob("*"):
+        with suppress(FileNotFoundError):  # given back meanwhile
+            found[path] = path.read_text()
+    return found
 
 
 def _hold(order: Order) -> None:

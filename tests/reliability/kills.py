@@ -136,6 +136,7 @@ def kill_at_random(count: int, folder: Path, seed: int = 0) -> tuple[list[float]
         continued runs have the bits of the undisturbed one.
     """
     config, draw = tiny(40), random.Random(seed)
+    in_process(int).join()  # so that the fork server is there when the life is timed
     expected = unbroken(config, folder / "unbroken")
     first = RunStore(folder / "timed")
     start = time.monotonic()

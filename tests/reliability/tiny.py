@@ -53,6 +53,12 @@ def leftovers(store: RunStore) -> list[str]:
     return [str(path) for path in [*store.root.rglob(".*.tmp"), *claims]]
 
 
+def _begin(work: Callable[..., Any], *arguments: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which the fork server ignores
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    work(*arguments)
+
+
 def in_process(work: Callable[..., Any], *arguments: Any, daemon: bool = True) -> BaseProcess:
     """Start ``work`` in a process of its own, which has everything imported already.
 
@@ -60,7 +66,7 @@ def in_process(work: Callable[..., Any], *arguments: Any, daemon: bool = True) -
         daemon: whether it ends with this process; such a one can start no workers.
     """
     with _without_main():
-        process = warm_up().Process(target=work, args=arguments, daemon=daemon)
+        process = warm_up().Process(target=_begin, args=(work, *arguments), daemon=daemon)
         process.start()
     return process
 

@@ -85,10 +85,18 @@ class TestADeadClaim:
         moment += 1
         assert isinstance(try_claim(tmp_path, RUN, watch), Claim)
 
-    def test_of_another_machine_whose_heartbeat_is_hours_old_is_taken_over_at_once(self, tmp_path):
-        path = leave(tmp_path, place="elsewhere")
+    @pytest.mark.parametrize(("place", "soon"), [("elsewhere", True), (Holder.this().place, False)])
+    def test_of_another_machine_is_watched_for_two_beats_only_if_it_is_hours_old(
+        self, tmp_path, monkeypatch, place, soon
+    ):
+        """Of this machine, a process that lives may have slept with it."""
+        path = leave(tmp_path, place=place)
         os.utime(path, (time.time() - 7200, time.time() - 7200))
-        assert isinstance(try_claim(tmp_path, RUN, Watch()), Claim)
+        watch, moment = Watch(), time.monotonic()
+        monkeypatch.setattr(claims.time, "monotonic", lambda: moment)
+        assert isinstance(try_claim(tmp_path, RUN, watch), Holder)
+        moment += 2 * claims.BEAT_EVERY
+        assert isinstance(try_claim(tmp_path, RUN, watch), Claim if soon else Holder)
 
     def test_whose_process_comes_back_is_lost_to_it(self, tmp_path, monkeypatch):
         monkeypatch.setattr(claims, "BEAT_EVERY", 0.01)
