@@ -10,6 +10,7 @@ from threading import Thread
 
 import distributed
 
+from dianet_lab.studies.claims import newest
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.state import CHECKPOINT
 from dianet_lab.studies.store import RunStore
@@ -28,9 +29,10 @@ def local_cluster(workers: int = 2) -> Iterator[distributed.LocalCluster]:
         yield cluster
 
 
-def _epoch(path: Path) -> int:
-    found = read_checkpoint(path)  # None if the run has just been finished
-    return found[1]["state"]["epoch"] if found else 0
+def _advanced(root: Path) -> list[str]:
+    """The ids of runs under way whose checkpoint is beyond the fourth epoch, but far from the end."""
+    found = {path.parent.name: read_checkpoint(path) for path in root.glob(f"*/{CHECKPOINT}")}
+    return [run_id for run_id, saved in found.items() if saved and 4 < saved[1]["state"]["epoch"] < 40]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Outcome:
     left: list[str]
 
 
-def lose_a_worker(folder: Path, epochs: int = 60, seeds: int = 2) -> Outcome:
+def lose_a_worker(folder: Path, epochs: int = 100, seeds: int = 2) -> Outcome:
     """Kill a worker as soon as it has a checkpoint, and compare with a study of one process."""
     study = Study("s", tiny(epochs), arms={"DIA": {}, "plain": PLAIN}, seeds=range(seeds))
     here, there = RunStore(folder / "here"), RunStore(folder / "there")
@@ -52,11 +54,9 @@ def lose_a_worker(folder: Path, epochs: int = 60, seeds: int = 2) -> Outcome:
         study_thread = Thread(target=lambda: frames.append(run_study(study, there, **options)))
         frames: list = []
         study_thread.start()
-        wait_until(lambda: any(_epoch(path) > 4 for path in there.root.glob(f"*/{CHECKPOINT}")))
-        with distributed.Client(cluster, set_as_default=False) as client:
-            busy = {address for address, tasks in client.processing().items() if tasks}
-            pids = client.run(os.getpid)
-        os.kill(pids[sorted(busy)[0]], signal.SIGKILL)
+        advanced: list[str] = []
+        wait_until(lambda: advanced.extend(_advanced(there.root)) or bool(advanced))
+        os.kill(newest(there.root, advanced[0]).holder.pid, signal.SIGKILL)
         study_thread.join()
     run_study(study, here, workers=1)
     ids = [config.run_id for _, config in study.configs()]
