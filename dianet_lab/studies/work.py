@@ -135,8 +135,9 @@ def _claim_and_train(
         if isinstance(claim, Holder):
             return claim, False
         stack.enter_context(claim)
-        if store.has(run_id, order.keep_weights):
-            return None, False
+        with writing(store.root):
+            if store.has(run_id, order.keep_weights):
+                return None, False
         _prepare(store, run_id, remarks)
         _train(order, store, claim, device, _Either(stop, lost, claim), on_epoch, remarks)
     return None, True

@@ -63,6 +63,10 @@ class TestList:
             code, out, _ = lab("runs", "list")
         assert code == 0 and f"{tiny.run_id}  running      process " in out
 
+    def test_passes_over_what_is_no_run(self, lab, runs):
+        (RunStore().root / "old-runs.bak").mkdir()
+        assert "4 runs in" in lab("runs", "list")[1]
+
     def test_needs_no_pytorch(self, lab_home):
         code = "import sys; from dianet_lab.cli.runs import list_runs; list_runs(); assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -91,6 +95,12 @@ class TestShow:
     def test_does_not_leave_the_store(self, lab, runs, name):
         code, out, err = lab("runs", "show", name)
         assert code == 2 and "no run in" in err and not out
+
+    def test_of_a_damaged_configuration_says_so(self, lab, runs):
+        (RunStore().folder(runs["failed"]) / "config.json").write_bytes(b"\xff\xfe")
+        code, out, _ = lab("runs", "show", runs["failed"])
+        assert code == 0 and "config.json is damaged" in out and "MemoryError: no room" in out
+        assert "since its config.json is damaged: name its study or its file" in lab("train", runs["failed"])[2]
 
 
 class TestVerify:
@@ -150,6 +160,14 @@ class TestGoingOn:
     def test_a_stored_run_goes_on_by_its_id(self, lab, runs):
         code, out, _ = lab("train", runs["interrupted"])
         assert code == 0 and "(interrupted: stopped by SIGTERM" in out and "last epoch: " in out
+
+    def test_with_the_threads_and_the_weights_that_it_had(self, lab, tiny):
+        store = RunStore()
+        with pytest.raises(Interrupted):
+            carry_out(Order.here(tiny, store, threads=2, keep_weights=False), "cpu", StopAfterTwoLooks())
+        assert lab("train", tiny.run_id)[0] == 0
+        assert store.manifest(tiny.run_id)["provenance"]["threads"] == 2
+        assert not store.has(tiny.run_id, weights=True)
 
     def test_under_another_configuration_is_refused_with_the_difference(self, lab, runs):
         code, _, err = lab("train", runs["interrupted"], "--set", "train.epochs=9")

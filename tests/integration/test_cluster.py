@@ -72,6 +72,15 @@ class TestACluster:
         assert "stopped by the end of its worker after epoch" in notes[0]
         assert list(frame.status) == ["finished"] and frame.resumed_at[0] >= 5
 
+    def test_may_be_used_by_two_studies_that_do_not_stop_each_other(self, cluster, tmp_path):
+        def another_client():
+            Cluster(cluster.scheduler_address, RunStore(tmp_path / "other"), Stop(), print).close()
+
+        store, study = RunStore(tmp_path / "runs"), Study("s", tiny(200), arms={"DIA": {}}, seeds=[0])
+        frame = run_study(study, store, cluster=cluster.scheduler_address, progress=Watcher(another_client))
+        assert list(frame.status) == ["finished"] and frame.resumed_at[0] == 0
+        assert "earlier_parts" not in store.manifest(frame.run_id[0])["provenance"]
+
     def test_that_does_not_see_the_store_is_told(self, cluster, tmp_path, monkeypatch):
         monkeypatch.setattr(Path, "touch", lambda path: None)
         study = Study("s", tiny(), arms={"DIA": {}}, seeds=[0])

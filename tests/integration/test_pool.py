@@ -15,6 +15,7 @@ from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
 from dianet_lab.studies.upkeep import StoreError
 from dianet_lab.studies.work import Order, carry_out
+from dianet_lab.training.stop import Interrupted, Stop, stop_at_signals
 from tests.reliability.tiny import bits, in_process, kill, leftovers, tiny, unbroken, wait_until
 
 TIMES = ["seconds", "resumed_at"]
@@ -178,6 +179,26 @@ class TestAStop:
             run_study(study, store, workers=1)
         assert store.state(config.run_id).note.startswith("stopped by SIGINT after epoch 3")
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    def test_by_a_signal_that_is_ignored_is_none(self):
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            with stop_at_signals(stop := Stop()):
+                os.kill(os.getpid(), signal.SIGINT)
+                assert stop.reason is None
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def test_by_a_signal_with_a_handler_of_its_own_still_ends_the_work(self):
+        heard = []
+        before = signal.signal(signal.SIGTERM, lambda *_: heard.append("TERM"))
+        try:
+            with pytest.raises(Interrupted), stop_at_signals(stop := Stop()):
+                os.kill(os.getpid(), signal.SIGTERM)
+                stop.check()
+            assert heard == ["TERM"]
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 class TestTwoThatWantTheSame:

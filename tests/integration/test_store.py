@@ -11,6 +11,7 @@ from dianet_lab.studies.manifest import DamagedRun
 from dianet_lab.studies.signed import SIGNATURE
 from dianet_lab.studies.work import Order, carry_out
 from dianet_lab.training.loop import train
+from dianet_lab.training.stop import Interrupted, Stop
 
 
 @pytest.fixture
@@ -91,10 +92,33 @@ class TestDamage:
         with pytest.raises(LabError, match="is damaged: weights.safetensors has not the SHA-256"):
             stored.load_model(tiny.run_id)
 
+    def test_is_not_what_a_disk_does_that_is_away(self, stored, tiny, monkeypatch):
+        def away(path):
+            raise OSError(116, "Stale file handle", str(path))
+
+        with monkeypatch.context() as patch:
+            patch.setattr("dianet_lab.studies.manifest.Path.read_bytes", away)
+            assert carry_out(Order(tiny, stored.root), "cpu").status == "no store"
+            assert "can't be read now: Stale file handle" in stored.state(tiny.run_id).note
+        assert tiny.run_id in stored and not (stored.root / "damaged").exists()
+
     def test_a_run_cut_before_its_manifest_is_trained_again(self, stored, tiny):
         (stored.folder(tiny.run_id) / "manifest.json").unlink()
         carry_out(Order(tiny, stored.root), "cpu")
         assert tiny.run_id in stored
+
+
+class StopAfter(Stop):
+    """Stops at the n-th look."""
+
+    def __init__(self, looks):
+        super().__init__()
+        self.looks = looks
+
+    def check(self):
+        self.looks -= 1
+        if self.looks < 0:
+            raise Interrupted("a test")
 
 
 def as_format_1(store, run_id):
@@ -143,6 +167,30 @@ class TestWeights:
         carry_out(Order(tiny, store.root, keep_weights=True), "cpu")
         after = store.manifest(tiny.run_id)
         assert after["files"].pop("weights.safetensors") and after == before
+
+    def test_can_be_fetched_in_two_sittings_and_the_finished_run_stays_what_it_is(self, store, tiny):
+        order, epochs = Order(tiny, store.root, keep_weights=True), []
+        carry_out(Order(tiny, store.root), "cpu")
+        before = store.manifest(tiny.run_id)
+        with pytest.raises(Interrupted):
+            carry_out(order, "cpu", StopAfter(5))
+        assert store.manifest(tiny.run_id) == before
+        carry_out(order, "cpu", on_epoch=lambda row: epochs.append(row["epoch"]))
+        assert epochs == [2] and store.has(tiny.run_id, weights=True)
+
+    def test_that_do_not_fit_the_stored_result_move_it_aside_and_say_so(self, store, tiny, monkeypatch):
+        carry_out(Order(tiny, store.root), "cpu")
+
+        def otherwise(config, *args, **options):
+            outcome = train(config, *args, **options)
+            next(outcome.model.parameters()).data += 1e-6
+            return outcome
+
+        monkeypatch.setattr("dianet_lab.studies.work.train", otherwise)
+        record = carry_out(Order(tiny, store.root, keep_weights=True), "cpu")
+        assert "has other bits than before" in record.remarks[0]
+        assert (store.root / "damaged" / f"{tiny.run_id}.1" / "manifest.json").exists()
+        assert store.has(tiny.run_id, weights=True)
 
     def test_of_a_run_that_diverged_are_never_missed(self, store, tiny):
         wild = tiny.override({"train.lr": 1e12, "train.epochs": 6, "train.momentum": 0.0})
