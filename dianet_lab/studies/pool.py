@@ -160,7 +160,9 @@ class Pool:
             worker.process.terminate()
         until = time.monotonic() + PATIENCE
         for worker in self._workers:
-            worker.process.join(max(0.0, until - time.monotonic()))
+            while worker.process.is_alive() and time.monotonic() < until:
+                worker.process.terminate()  # again: one that was just starting may not have heard it
+                worker.process.join(0.5)
             worker.process.kill()
             worker.process.join()
 

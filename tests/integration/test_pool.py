@@ -175,10 +175,14 @@ class TestAStop:
             return train(*args, **options)
 
         monkeypatch.setattr(work, "train", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run_study(study, store, workers=1)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run_study(study, store, workers=1)
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        finally:
+            signal.signal(signal.SIGINT, before)
         assert store.state(config.run_id).note.startswith("stopped by SIGINT after epoch 3")
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def test_by_a_signal_that_is_ignored_is_none(self):
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
