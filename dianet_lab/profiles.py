@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dianet_lab.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.errors import unknown_name
@@ -31,11 +31,28 @@ OFFICIAL_MODELS: dict[str, Mapping[str, Any]] = {
 end each branch in a norm that the plain ones lack; here it is set for every arm, so that only attention differs."""
 
 
+class Shaky(NamedTuple):
+    """The grid of the study of stability, whose runs are short: what diverges does so early."""
+
+    depths: tuple[int, ...]
+    rates: tuple[float, ...]
+    seeds: int
+    epochs: int
+
+
 @dataclass(frozen=True)
 class Profile:
     """A scale: what a study's runs are based on, how many seeds, and what may be concluded from it.
 
     ``threads`` are the CPU threads of one run; they are part of the profile because they change the last bits.
+
+    Args:
+        seeds: of the core arms, those of a primary contrast; fixed before any of their runs.
+        few: seeds of every other arm, which is exploratory.
+        delta: the smallest difference of accuracy (0 to 1) that matters, and ``why`` it is that.
+        tuning_seeds: how many seeds choose each core arm's own learning rate, on validation images.
+        depths: of the study of depth.
+        shaky: the study of stability: ``depths``, ``rates``, ``seeds`` and ``epochs``.
     """
 
     name: str
@@ -44,9 +61,18 @@ class Profile:
     threads: int
     demonstration: bool
     note: str
+    delta: float
+    why: str
+    depths: tuple[int, ...]
+    shaky: Shaky
+    few: int = 3
+    tuning_seeds: int = 4
+    rates: tuple[float, ...] = (0.03, 0.1, 0.3)
 
 
 _DIGITS = TrainConfig(epochs=100, batch_size=32, lr=0.1, schedule="cosine", warmup_epochs=5, eval_every=25)
+_ONE_POINT = "one point is 10 of the 1,000 test images, about the spread over seeds of a difference between two arms"
+_HALF_POINT = "half a point is about half of what independent single runs (pytorchcv) found for ResNet-164 on CIFAR-100"
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
@@ -62,45 +88,74 @@ PROFILES: dict[str, Profile] = {
             threads=1,
             demonstration=True,
             note="tests that everything runs; its numbers mean nothing",
+            delta=0.01,
+            why=_ONE_POINT,
+            depths=(8, 14),
+            shaky=Shaky(depths=(8,), rates=(0.1, 1.0), seeds=2, epochs=2),
+            few=2,
+            tuning_seeds=1,
+            rates=(0.1, 0.3),
         ),
         Profile(
             "quick",
-            RunConfig(data=DataConfig(train_size=100), train=_DIGITS),
-            seeds=6,
+            RunConfig(
+                model=ModelConfig(depth=38, width=8), data=DataConfig(train_size=100), train=_DIGITS.with_epochs(60)
+            ),
+            seeds=3,
             threads=1,
             demonstration=True,
-            note="a first look in minutes on a laptop: small images, few of them, few seeds",
+            note="a first look in minutes on a laptop: small images, few of them, a narrow network, few seeds",
+            delta=0.01,
+            why=_ONE_POINT,
+            depths=(20, 38),
+            shaky=Shaky(depths=(20,), rates=(0.1, 1.0), seeds=3, epochs=20),
+            tuning_seeds=1,
         ),
         Profile(
             "digits",
             RunConfig(model=ModelConfig(depth=38), data=DataConfig(train_size=100), train=_DIGITS),
-            seeds=24,
+            seeds=20,
             threads=1,
             demonstration=False,
             note="full power on digits: six blocks a stage and enough seeds to tell one point; still 8x8 images",
+            delta=0.01,
+            why=_ONE_POINT,
+            depths=(20, 38, 56, 74),
+            shaky=Shaky(depths=(20, 38), rates=(0.03, 0.1, 0.3, 1.0), seeds=8, epochs=30),
         ),
         Profile(
             "cifar10",
             RunConfig(
+                model=ModelConfig(depth=38, width=8),
                 data=DataConfig(source="cifar10", train_size=10_000, val_size=1_000),
                 train=TrainConfig(epochs=30, schedule="cosine", warmup_epochs=1, eval_every=10),
             ),
             seeds=5,
             threads=1,
             demonstration=False,
-            note="a fifth of CIFAR-10, a small network, a night on a laptop",
+            note="a fifth of CIFAR-10, a deep and narrow network, a night on a laptop",
+            delta=0.005,
+            why=_HALF_POINT,
+            depths=(20, 38, 56),
+            shaky=Shaky(depths=(38,), rates=(0.03, 0.1, 0.3, 1.0), seeds=5, epochs=5),
+            tuning_seeds=2,
         ),
         Profile(
             "paper",
             RunConfig(
                 model=ModelConfig(**OFFICIAL_MODELS["resnet"]),
-                data=DataConfig(source="cifar100", val_size=0),
+                data=DataConfig(source="cifar100", val_size=5_000),
                 train=OFFICIAL_RECIPES["resnet"],
             ),
             seeds=5,
             threads=4,
             demonstration=False,
             note="the paper's network, data and training; needs GPUs",
+            delta=0.005,
+            why=_HALF_POINT,
+            depths=(83, 164, 245, 407),
+            shaky=Shaky(depths=(83, 164), rates=(0.01, 0.03, 0.1, 0.3), seeds=5, epochs=180),
+            tuning_seeds=2,
         ),
     )
 }

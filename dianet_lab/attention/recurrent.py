@@ -13,9 +13,27 @@ def identity(state: Tensor) -> Tensor:
     return state
 
 
+def sigmoid_near_zero(state: Tensor) -> Tensor:
+    """A sigmoid that starts near 0: of a zero state it is 0.018, with a slope of 0.018."""
+    return torch.sigmoid(state - 4)
+
+
+def tanh_from_half(state: Tensor) -> Tensor:
+    """A tanh that starts where the sigmoid does: of a zero state it is 0.50, with a slope of 0.75."""
+    return torch.tanh(state + 0.549)
+
+
+def tanh_from_half_slowly(state: Tensor) -> Tensor:
+    """The same with the sigmoid's slope of 0.25 too; ``(1 + tanh(c)) / 2`` would be no other shape, but sigmoid(2c)."""
+    return torch.tanh(state / 3 + 0.549)
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
+    "sigmoid(c-4)": sigmoid_near_zero,
     "tanh": torch.tanh,
+    "tanh(c+0.549)": tanh_from_half,
+    "tanh(c/3+0.549)": tanh_from_half_slowly,
     "relu": torch.relu,
     "hardsigmoid": nn.functional.hardsigmoid,
     "softplus": nn.functional.softplus,

@@ -35,7 +35,8 @@ from dianet_lab.errors import ConfigError, LabError, suggestion, unknown_name
 from dianet_lab.profiles import get_profile
 from dianet_lab.strict_yaml import read_mapping
 from dianet_lab.studies.catalog import customised, smaller
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.study import Study
 
 FIELDS = [field for field in dotted_fields(RunConfig) if field != "seed"]
 SECTIONS = {field[:end] for field in FIELDS for end in range(len(field)) if field[end] == "."}

@@ -82,7 +82,9 @@ def plan(
                 tell(arm)
                 paces[key] = measure_pace(config, splits, device, study.threads)
             seconds = paces[key].of_run(config, splits)
-        row = {"arm": arm, "runs": len(study.seeds), "missing": count} | _sizes(config, splits, study.keep_weights)
+        row = {"arm": arm, "runs": len(study.seeds_of(arm)), "missing": count} | _sizes(
+            config, splits, study.keep_weights
+        )
         row |= {"epoch_seconds": seconds / config.train.epochs, "hours": count and count * seconds / 3600}
         rows.append(row | {"kept_mb": count * row["kept_mb"]})
     return pd.DataFrame(rows)[list(COLUMNS)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError, LabError, unknown_name
+from dianet_lab.studies.contrast import Contrast
 
 
 def dotted(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,18 +16,18 @@ def dotted(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """A weighted difference of arms, and ``delta``, the smallest difference of accuracy (0 to 1) that matters."""
+class Tuning:
+    """How each arm's own learning rate is found: on validation images, with seeds of its own, at the same cost for all.
 
-    name: str
-    weights: Mapping[str, float]
-    delta: float = 0.01
+    Args:
+        arms: which arms.
+        rates: the learning rates that each of them tries.
+        seeds: of the trials; none of them may be a seed of the study.
+    """
 
-    def __post_init__(self):
-        if abs(sum(self.weights.values())) > 1e-9:
-            raise ConfigError(f"contrast {self.name!r}: its weights must sum to 0, got {dict(self.weights)}")
-        if not self.delta > 0:
-            raise ConfigError(f"contrast {self.name!r}: delta must be above 0, got {self.delta}")
+    arms: Sequence[str]
+    rates: Sequence[float]
+    seeds: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,19 @@ class Study:
         base: what the arms have in common.
         factors: dotted field -> values; every combination is an arm, named like ``depth=8, width=16``.
         arms: further arms by name, each with its dotted changes of the base.
-        seeds: the seeds of every arm.
+        seeds: the seeds of every arm that has none of its own.
+        arm_seeds: arm -> its seeds, where it has fewer, being exploratory.
         baseline: the arm that the others are compared with; the first one if not given.
         contrasts: the comparisons named before the run; each arm against the baseline if not given.
+        tuning: how arms find a learning rate of their own; None: all stay at the base's.
+        planned: the number of seeds that was fixed before any run; more of them make the result an extended one.
         threads: CPU threads of one run.
         keep_weights: whether its runs keep their trained weights, for notebooks that look into the networks.
         demonstration: whether the scale is too small for evidence; a report then says so in large letters.
 
     Raises:
         ConfigError: no arm, a change that does not fit, two arms that are the same, two contrasts of one name, a
-            contrast over an unknown arm.
+            contrast or a tuning over an unknown arm, seeds of an arm or of a tuning that do not fit.
     """
 
     name: str
@@ -57,6 +61,9 @@ class Study:
     seeds: Sequence[int] = tuple(range(6))
     baseline: str = ""
     contrasts: Sequence[Contrast] = ()
+    arm_seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    tuning: Tuning | None = None
+    planned: int | None = None
     threads: int = 1
     keep_weights: bool = False
     demonstration: bool = False
@@ -72,7 +79,8 @@ class Study:
         contrasts = tuple(self.contrasts) or tuple(
             Contrast(f"{arm} - {baseline}", {arm: 1, baseline: -1}) for arm in arms if arm != baseline
         )
-        for name in [baseline, *(arm for contrast in contrasts for arm in contrast.weights)]:
+        mentioned = [baseline, *(arm for contrast in contrasts for arm in contrast.arms), *self.arm_seeds]
+        for name in mentioned + list(self.tuning.arms if self.tuning else ()):
             if name not in arms:
                 raise unknown_name(f"arm of study {self.name!r}", name, arms)
         names = [contrast.name for contrast in contrasts]
@@ -82,17 +90,36 @@ class Study:
         for attribute, value in (("arms", arms), ("baseline", baseline), ("contrasts", contrasts)):
             object.__setattr__(self, attribute, value)
         object.__setattr__(self, "seeds", tuple(self.seeds))
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ConfigError(f"study {self.name!r}: got seeds {list(self.seeds)}, expected each once")
+        self._check_seeds()
         self._refuse_twins()
+
+    @property
+    def extended(self) -> bool:
+        """Whether there are more seeds than were planned before any run."""
+        return self.planned is not None and len(self.seeds) > self.planned
+
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """The seeds of one arm."""
+        return tuple(self.arm_seeds.get(arm, self.seeds))
 
     def configs(self) -> list[tuple[str, RunConfig]]:
         """Every run as ``(arm, configuration)``, seed by seed, so that a study that is cut short is still paired."""
-        return [(arm, self.config(arm, seed)) for seed in self.seeds for arm in self.arms]
+        return [(arm, self.config(arm, seed)) for seed in self.seeds for arm in self.arms if seed in self.seeds_of(arm)]
 
     def config(self, arm: str, seed: int) -> RunConfig:
         """The configuration of one arm and seed."""
         return self.base.override({**self.arms[arm], "seed": seed})
+
+    def _check_seeds(self) -> None:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError(f"study {self.name!r}: got seeds {list(self.seeds)}, expected each once")
+        for arm, seeds in self.arm_seeds.items():
+            if not seeds or not set(seeds) <= set(self.seeds):
+                raise ConfigError(
+                    f"study {self.name!r}, arm {arm!r}: got seeds {list(seeds)}, expected some of {list(self.seeds)}"
+                )
+        if self.tuning and (both := sorted(set(self.tuning.seeds) & set(self.seeds))):
+            raise ConfigError(f"study {self.name!r}: seed {both[0]} is for tuning and can't be one of its own too")
 
     def _grid(self) -> dict[str, dict[str, Any]]:
         if not self.factors:

@@ -18,7 +18,10 @@ def sigmoid(z):
 
 NUMPY_ACTIVATIONS = {
     "sigmoid": sigmoid,
+    "sigmoid(c-4)": lambda z: sigmoid(z - 4),
     "tanh": np.tanh,
+    "tanh(c+0.549)": lambda z: np.tanh(z + 0.549),
+    "tanh(c/3+0.549)": lambda z: np.tanh(z / 3 + 0.549),
     "relu": lambda z: np.maximum(z, 0),
     "hardsigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
     "softplus": lambda z: np.log1p(np.exp(z)),

@@ -1,13 +1,15 @@
-"""The study of all backbones: each plain, with SE per block and with DIA, with as many blocks as the scale's ResNet."""
+"""The study of all backbones, each with as many blocks as the scale's ResNet: plain, with SE and with DIA."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import ModelConfig, RunConfig
-from dianet_lab.model_config import ARMS
-from dianet_lab.profiles import OFFICIAL_MODELS, OFFICIAL_RECIPES
-from dianet_lab.studies.study import Contrast, Study, dotted
+from dianet_lab.profiles import OFFICIAL_MODELS, OFFICIAL_RECIPES, Profile
+from dianet_lab.studies.catalog.arms import ARMS
+from dianet_lab.studies.catalog.building import assembled
+from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.study import Study, dotted
 
 SMALL: dict[str, dict[str, Any]] = {
     "preresnet": {},
@@ -17,29 +19,36 @@ SMALL: dict[str, dict[str, Any]] = {
 """The other backbones at a small scale: within about four times the ResNet's parameters."""
 
 
-def networks_study(base: RunConfig, seeds: range, threads: int) -> Study:
-    """Every backbone with every attention of ``model_config.ARMS``; at the paper's scale its networks and recipes.
+SHOWN = ("plain", "plain, gain 0.25", "SE per block", "DIA")
 
-    Arms are called ``PreResNet, DIA``; the ResNet's have the runs of the other studies. Compared is DIA with plain and
-    with SE on each backbone, and DIA's gain over plain on a backbone with its gain on the ResNet.
+
+def networks_study(scale: Profile) -> Study:
+    """Every backbone plain, plain with a start at a quarter, with SE per block and with DIA.
+
+    At the paper's scale they are its networks and recipes. Arms are called ``PreResNet, DIA``; the ResNet's have the
+    runs of the other studies. Compared is DIA with the others on each backbone, and DIA's gain over plain on a backbone
+    with its gain on the ResNet. All of it is exploratory.
     """
+    base = scale.base
     official = base.model == ModelConfig(**OFFICIAL_MODELS["resnet"])
     arms: dict[str, Mapping[str, Any]] = {}
     contrasts, across = [], []
     for name, backbone in BACKBONES.items():
         shape = _official(name, base) if official else _small(name, base)
-        titles = {unit: f"{backbone.title}, {unit}" for unit in ARMS}
-        for unit, title in titles.items():
-            arms[title] = shape | dotted("model.attention", ARMS[unit].asked())
+        titles = {unit: f"{backbone.title}, {unit}" for unit in SHOWN}
+        arms |= {title: {**shape, **ARMS[unit]} for unit, title in titles.items()}
         dia = titles.pop("DIA")
-        contrasts += [Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}) for unit, arm in titles.items()]
+        contrasts += [
+            Contrast(f"{backbone.title}: DIA - {unit}", {dia: 1, arm: -1}, scale.delta, primary=False)
+            for unit, arm in titles.items()
+        ]
         if name != "resnet":
             weights = {dia: 1, titles["plain"]: -1, "ResNet, DIA": -1, "ResNet, plain": 1}
-            across.append(Contrast(f"{backbone.title} against ResNet (DIA - plain)", weights))
+            title = f"{backbone.title} against ResNet (DIA - plain)"
+            across.append(Contrast(title, weights, scale.delta, primary=False))
         if shape.get("model.branch_norm"):  # the plain network as it was published, without DIA's extra norm
-            arms[f"{backbone.title}, no extra norm"] = arms[titles["plain"]] | {"model.branch_norm": False}
-    first, named = next(iter(arms)), contrasts + across
-    return Study("networks", base, arms=arms, seeds=seeds, baseline=first, contrasts=named, threads=threads)
+            arms[f"{backbone.title}, no extra norm"] = {**arms[titles["plain"]], "model.branch_norm": False}
+    return assembled("networks", scale, arms, contrasts + across, baseline=next(iter(arms)))
 
 
 def _small(name: str, base: RunConfig) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""Each arm's own learning rate, and a study's runs at the common rate and at the own ones.
+
+A comparison at one rate is a comparison of how well that rate suits each arm. So every core arm tries the same rates
+with the same tuning seeds, its own is the one with the best mean accuracy on validation images, and the study is run at
+both. Test images choose nothing.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from dianet_lab.studies.execute import run_study
+from dianet_lab.studies.frame import study_frame
+from dianet_lab.studies.store import RunStore
+from dianet_lab.studies.study import Study
+
+
+def tuning_study(study: Study) -> Study | None:
+    """The trials: every tuned arm at every rate, called like ``DIA, rate 0.3``; None where nothing is tuned."""
+    if study.tuning is None:
+        return None
+    arms = {
+        trial_name(arm, rate): {**study.arms[arm], "train.lr": rate}
+        for arm in study.tuning.arms
+        for rate in study.tuning.rates
+    }
+    return replace(
+        study, name=f"{study.name}, tuning", arms=arms, factors={}, seeds=study.tuning.seeds, arm_seeds={},
+        baseline="", contrasts=(), tuning=None, planned=None, keep_weights=False,
+    )  # fmt: skip
+
+
+def trial_name(arm: str, rate: float) -> str:
+    return f"{arm}, rate {rate:g}"
+
+
+def trials(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """The tuning's frame with the columns ``arm`` (as the study calls it) and ``rate``."""
+    named = {trial_name(arm, rate): (arm, rate) for arm in study.tuning.arms for rate in study.tuning.rates}
+    arms, rates = zip(*(named[trial] for trial in frame["arm"]), strict=True)
+    return frame.assign(arm=arms, rate=rates)
+
+
+def own_rates(tried: pd.DataFrame, common: float) -> dict[str, float]:
+    """The rate of each arm with the best mean validation accuracy over the tuning seeds.
+
+    A run that diverged counts as 0. Of equals the common rate is taken, else the lower one. An arm with a trial that is
+    not there yet has none.
+
+    Args:
+        tried: of :func:`trials`.
+    """
+    done = tried.assign(score=tried["val_accuracy"].where(tried["status"] == "finished", 0.0))
+    complete = tried["status"].isin(["finished", "diverged"]).groupby(tried["arm"], sort=False).all()
+    chosen = {}
+    for arm in complete.index[complete]:
+        means = done[done["arm"] == arm].groupby("rate")["score"].mean()
+        best = [rate for rate in means.index if math.isclose(means[rate], means.max(), abs_tol=1e-9)]
+        chosen[arm] = common if common in best else min(best)
+    return chosen
+
+
+def at_own_rates(study: Study, rates: Mapping[str, float]) -> Study | None:
+    """The tuned arms at their own rates under their old names, so that the contrasts over them stay what they are.
+
+    An arm whose own rate is the common one has the runs that it has already. None where no arm has a rate.
+    """
+    arms = {arm: {**study.arms[arm], "train.lr": rate} for arm, rate in rates.items()}
+    if not arms:
+        return None
+    contrasts = [contrast for contrast in study.contrasts if set(contrast.arms) <= arms.keys()]
+    baseline = study.baseline if study.baseline in arms else next(iter(arms))
+    return replace(
+        study, name=f"{study.name}, own rates", arms=arms, factors={}, arm_seeds={}, baseline=baseline,
+        contrasts=contrasts or (), tuning=None,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What a study's runs came to.
+
+    Attributes:
+        study, frame: at the common rate, that of the base.
+        tried: the trials, with the columns ``arm`` and ``rate``; None where nothing is tuned.
+        rates: tuned arm -> its own rate.
+        own_study, own: the tuned arms at their own rates; None where there are none.
+    """
+
+    study: Study
+    frame: pd.DataFrame
+    tried: pd.DataFrame | None = None
+    rates: Mapping[str, float] | None = None
+    own_study: Study | None = None
+    own: pd.DataFrame | None = None
+
+    @property
+    def run_ids(self) -> list[str]:
+        """Every run behind it, each once."""
+        frames = [frame for frame in (self.frame, self.tried, self.own) if frame is not None]
+        return list(dict.fromkeys(run_id for frame in frames for run_id in frame["run_id"]))
+
+    def everything(self) -> pd.DataFrame:
+        """All runs in one frame, each once: for counting those that diverged or failed."""
+        frames = [frame for frame in (self.frame, self.tried, self.own) if frame is not None]
+        return pd.concat(frames, ignore_index=True).drop_duplicates("run_id")
+
+
+def run_at_rates(study: Study, store: RunStore, **options) -> Runs:
+    """Train what the store lacks of a study: at the common rate, then the trials, then at each arm's own rate.
+
+    Args:
+        options: as of :func:`~dianet_lab.studies.execute.run_study`, which tells also what is raised.
+    """
+    frame = run_study(study, store, **options)
+    trying = tuning_study(study)
+    if trying is None:
+        return Runs(study, frame)
+    tried = trials(study, run_study(trying, store, **options))
+    rates = own_rates(tried, study.base.train.lr)
+    own = at_own_rates(study, rates)
+    return Runs(study, frame, tried, rates, own, run_study(own, store, **options) if own else None)
+
+
+def stored_runs(study: Study, store: RunStore) -> Runs:
+    """The same from what is in the store, training nothing; what is not there has its state in the frames."""
+    frame, trying = study_frame(study, store), tuning_study(study)
+    if trying is None:
+        return Runs(study, frame)
+    tried = trials(study, study_frame(trying, store))
+    rates = own_rates(tried, study.base.train.lr)
+    own = at_own_rates(study, rates)
+    return Runs(study, frame, tried, rates, own, study_frame(own, store) if own else None)
