@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from dianet_lab.attention.cbam import PARTS
-from dianet_lab.attention.recurrent import ACTIVATIONS, MEMORIES
+from dianet_lab.attention.recurrent import ACTIVATIONS, MEMORIES, SHIFTED
 from dianet_lab.attention.registry import list_units, unit_class, unit_options
 from dianet_lab.attention.unit import SQUEEZES
 from dianet_lab.backbones.layers import NORMS
@@ -82,6 +82,10 @@ class AttentionConfig(Config):
         if self.neutral and self.activation == "relu":
             raise ConfigError(
                 "AttentionConfig.neutral: with activation 'relu' it has no gradient and would never learn"
+            )
+        if self.neutral and self.activation in SHIFTED:
+            raise ConfigError(
+                f"AttentionConfig.neutral: with activation {self.activation!r} the gate can't start at exactly 1"
             )
         unread = {"channel": ("kernel",), "spatial": ("reduction", "hidden")}.get(self.parts, ())
         for name in unread:

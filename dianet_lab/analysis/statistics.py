@@ -1,55 +1,117 @@
-"""Intervals and verdicts for few seeds: paired t intervals, Holm over the family, and how many seeds would tell.
+"""Effects of few seeds: paired t intervals, and verdicts by one rule after Holm over the lab's one family.
 
 A percentile bootstrap covers only 74 % at three seeds where it says 95 %; Student's t holds for normal differences.
 """
 
-import bisect
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
-from dianet_lab.analysis.interval import LEVEL, t_interval
-from dianet_lab.studies.study import Contrast
+from dianet_lab.analysis.comparison import Right, compare, paired_difference
+from dianet_lab.analysis.interval import t_interval
+from dianet_lab.analysis.power import power_seeds, seeds_needed
+from dianet_lab.analysis.verdict import DEPENDS, EXPLORATORY, holm, verdict
+from dianet_lab.studies.contrast import Contrast
 
-POWER = 0.8
-FEWEST = 3
+__all__ = [
+    "by_learning_rate",
+    "effects",
+    "holm",
+    "paired_difference",
+    "power_seeds",
+    "seeds_needed",
+    "summarise",
+    "verdict",
+]
 
-SPREADLESS = 1e-6
-"""A spread below this is rounding: accuracies are counts of images, and one image in a million is none."""
+NAMES = ("contrast", "primary", "rival", "n", "lost")
+INTERVALS = ("estimate", "sd", "low", "high", "crossed_low", "crossed_high")
+TESTS = ("p", "p_holm", "p_equal", "p_equal_holm", "delta", "verdict", "seeds_needed")
 
 
-def paired_difference(frame: pd.DataFrame, weights: Mapping[str, float], value: str = "test_accuracy") -> pd.Series:
-    """The weighted sum of arms for each seed in which all of them finished, indexed by seed."""
-    finished = frame[frame["status"] == "finished"]
-    table = finished.pivot(index="seed", columns="arm", values=value).reindex(columns=list(weights))
-    return (table * pd.Series(weights)).sum(axis=1, skipna=False).dropna()
+def effects(
+    frame: pd.DataFrame,
+    contrasts: Sequence[Contrast],
+    value: str = "test_accuracy",
+    *,
+    right: Right | None = None,
+    others: Sequence[tuple[float, float]] = (),
+    equivalence: bool = True,
+) -> pd.DataFrame:
+    """One row a contrast; accuracies and differences are fractions (0.01 is one point).
 
+    Columns: ``contrast, primary``; ``rival``, the hardest one of a contrast with rivals, else empty; ``n`` seeds;
+    ``lost``, how many seeds are missing because an arm diverged or failed; ``estimate, sd``; ``low, high``, the 95 %
+    paired t interval over seeds, which holds for these test images; ``crossed_low, crossed_high``, the 95 % interval
+    for new seeds, training draws and test images (NaN without ``right``); ``p``, ``p_equal`` of the t test against 0
+    and of equality within ``delta``, ``p_holm``, ``p_equal_holm`` after Holm; ``delta``; ``verdict``; and
+    ``seeds_needed``, how many would detect ``delta`` with 80 % power, Bonferroni over the family, from the measured
+    spread.
 
-def effects(frame: pd.DataFrame, contrasts: Sequence[Contrast], value: str = "test_accuracy") -> pd.DataFrame:
-    """One row a contrast: ``contrast, n, estimate, sd, low, high, p, p_holm, verdict, seeds_needed, delta``.
+    The family are the primary contrasts: those given, and ``others``. Differences and equalities are corrected apart:
+    each kind of statement is held to 5 % over the family. A contrast that is not primary is exploratory: it has no
+    corrected p, no verdict, and no part in the family.
 
-    Accuracies and differences are fractions (0.01 is one point). ``p_holm`` is corrected over the given contrasts,
-    which are the family; ``seeds_needed`` is how many seeds would detect ``delta`` with 80 % power after Bonferroni
-    over the family, from the measured spread.
+    Args:
+        frame: one row a run: arm, seed, status and ``value``.
+        value: the column that is compared.
+        right: gives the predictions for the crossed interval, which then must be those that ``value`` is the mean of.
+        others: ``(p, p_equal)`` of the family's primary contrasts that are not given; NaN for one that was not run.
+            A member without a test, here or there, counts as p = 1: see :func:`~dianet_lab.analysis.verdict.holm`.
+        equivalence: whether equality may be stated. False without an assay, and for values to which ``delta`` does
+            not belong; ``p_equal`` is NaN then.
+
+    Raises:
+        DataError: the predictions don't have the accuracies of the frame.
     """
-    rows = []
-    for contrast in contrasts:
-        differences = paired_difference(frame, contrast.weights, value)
-        mean, low, high = t_interval(differences)
-        sd = float(differences.std(ddof=1)) if len(differences) > 1 else math.nan
-        rows.append(
-            {"contrast": contrast.name, "n": len(differences), "estimate": mean, "sd": sd, "low": low, "high": high}
-            | {"p": _p_value(differences), "delta": contrast.delta}
-        )
-    table = pd.DataFrame(rows)
-    table["p_holm"] = holm(table["p"])
-    table["verdict"] = [verdict(row.low, row.high, row.p_holm, row.n) for row in table.itertuples()]
-    table["seeds_needed"] = [seeds_needed(row.sd, row.delta, len(table)) for row in table.itertuples()]
+    if right is not None:
+        right = functools.cache(right)  # arms recur in many contrasts
+    rows = [
+        {"contrast": contrast.name, "primary": contrast.primary, "delta": contrast.delta}
+        | compare(frame, contrast, value, right)
+        for contrast in contrasts
+    ]
+    table = pd.DataFrame(rows, columns=[*NAMES, *INTERVALS, *TESTS])
+    if not equivalence:
+        table["p_equal"] = math.nan
+    primary = table["primary"].to_numpy(dtype=bool)
+    for place, name in enumerate(("p", "p_equal")):
+        corrected = np.full(len(table), math.nan)
+        corrected[primary] = holm(table.loc[primary, name], [pair[place] for pair in others])
+        table[f"{name}_holm"] = corrected
+    table["verdict"] = [
+        verdict(row.low, row.high, row.p_holm, row.n, row.p_equal_holm, equivalence) if row.primary else EXPLORATORY
+        for row in table.itertuples()
+    ]
+    family = max(1, int(primary.sum()) + len(others))
+    table["seeds_needed"] = [seeds_needed(row.sd, row.delta, family) for row in table.itertuples()]
+    return table
+
+
+def by_learning_rate(common: pd.DataFrame, own: pd.DataFrame | None) -> pd.DataFrame:
+    """``common`` with what the same contrasts say where each arm is trained at its own learning rate.
+
+    New columns: ``own_estimate, own_low, own_high, own_n, own_p_holm`` (NaN where unknown), ``verdict_common`` and
+    ``verdict_own`` (empty where unknown). ``verdict`` becomes "depends on learning rate" where both are known, the
+    contrast is primary, and they differ.
+
+    Args:
+        common: :func:`effects` at the learning rate that all arms share.
+        own: :func:`effects` of contrasts of the same names; None or without rows for what could not be computed.
+    """
+    names = ["estimate", "low", "high", "n", "p_holm"]
+    found = pd.DataFrame(columns=["contrast", *names, "verdict"]) if own is None else own
+    found = found[found["estimate"].notna()].set_index("contrast").reindex(common["contrast"])
+    table = common.copy()
+    for name in names:
+        table[f"own_{name}"] = found[name].to_numpy(dtype=float)
+    table["verdict_common"] = common["verdict"]
+    table["verdict_own"] = found["verdict"].astype(object).fillna("").to_numpy()
+    differ = table["primary"].astype(bool) & table["verdict_own"].ne("") & table["verdict_own"].ne(common["verdict"])
+    table["verdict"] = common["verdict"].where(~differ, DEPENDS)
     return table
 
 
@@ -76,45 +138,3 @@ def summarise(frame: pd.DataFrame, baseline: str | None = None, value: str = "te
             | dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True))
         )
     return pd.DataFrame(rows)
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's correction over one family; NaN (too few seeds for a test) stays NaN and is no member."""
-    p_values = np.asarray(p_values, dtype=float)
-    corrected = np.full(len(p_values), math.nan)
-    known = np.isfinite(p_values)
-    if known.any():
-        corrected[known] = multipletests(p_values[known], method="holm")[1]
-    return corrected
-
-
-def verdict(low: float, high: float, p_holm: float, n: int) -> str:
-    """``better`` or ``worse`` where the interval excludes 0 and Holm agrees; else ``undecided``.
-
-    Fewer than three seeds decide nothing: two accuracies on some hundred images often have the same difference.
-    """
-    if n < FEWEST or not (math.isfinite(low) and p_holm < 1 - LEVEL) or low <= 0 <= high:
-        return "undecided"
-    return "better" if low > 0 else "worse"
-
-
-def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
-    """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or none."""
-    if not sd > SPREADLESS:
-        return math.nan
-    alpha, effect = (1 - LEVEL) / family, delta / sd
-
-    def enough(n: int) -> bool:
-        return TTestPower().power(effect, n, alpha) >= POWER
-
-    top = 2
-    while not enough(top):
-        top *= 2
-    return bisect.bisect_left(range(top + 1), True, lo=max(2, top // 2), key=enough)
-
-
-def _p_value(differences: pd.Series) -> float:
-    """Two-sided paired t test against 0; NaN for fewer than two seeds, or where ties leave no spread to test with."""
-    if len(differences) < 2 or np.ptp(differences) < SPREADLESS:
-        return math.nan
-    return float(stats.ttest_1samp(differences, 0.0).pvalue)

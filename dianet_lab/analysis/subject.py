@@ -19,8 +19,9 @@ from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
 from dianet_lab.interop.imports import as_trained
 from dianet_lab.models import build_model
+from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.store import RunStore
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.study import Study
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """The tables of a report: the lab's frames in percent and points, with the columns that a reader needs."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from dianet_lab.analysis.statistics import summarise
+from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.study import Study
 
 PERCENT, POINTS, COUNT = "{:.1f}", "{:+.1f}", "{:,.0f}"
@@ -19,6 +18,9 @@ ARM_FORMATS = {
 }
 
 EFFECT_FORMATS = {"points": POINTS, "±": PERCENT, "p (Holm)": "{:.2g}", "matters": "{:g}", "needs": COUNT}
+"""Of the columns that every table of effects has; :func:`effect_formats` has those that a given one has."""
+
+CONTRAST_FORMATS = {"matters": "{:g}"}
 
 COST_FORMATS = {"parameters": COUNT, "of the units": COUNT, "share (%)": PERCENT, "s a run": PERCENT}
 
@@ -43,29 +45,69 @@ def arm_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
-    """One row a contrast, in points with its 95 % t interval.
+    """One row a contrast, in points with half of its 95 % paired t interval.
 
-    ``matters`` is the smallest difference that matters, ``needs`` how many seeds would find it with 80 % power.
+    ``matters`` is the smallest difference that matters, ``needs`` how many seeds would find it with 80 % power. The
+    verdict is for primary contrasts; an exploratory one has none, and no p. There only if known: ``lost`` (seeds
+    without the contrast, as an arm diverged or failed), ``hardest rival``, ``± images too`` (half of the interval for
+    new seeds and new test images), ``own rate`` and ``± own`` (with each arm's own learning rate).
+
+    Show it with ``formats=effect_formats(table)``.
+
+    Args:
+        effects: rows of :func:`~dianet_lab.analysis.statistics.effects`, or of ``by_learning_rate``.
     """
-    table = pd.DataFrame({"contrast": effects["contrast"], "seeds": effects["n"]})
+    table = pd.DataFrame({"contrast": effects["contrast"]})
+    if effects["rival"].ne("").any():
+        table["hardest rival"] = effects["rival"].replace("", "–")
+    table["seeds"] = effects["n"]
+    if effects["lost"].any():
+        table["lost"] = effects["lost"]
     table["points"] = 100 * effects["estimate"]
     table["±"] = 100 * (effects["high"] - effects["estimate"])
+    if effects["crossed_high"].notna().any():
+        table["± images too"] = 50 * (effects["crossed_high"] - effects["crossed_low"])
+    if "own_estimate" in effects and effects["own_estimate"].notna().any():
+        table["own rate"] = 100 * effects["own_estimate"]
+        table["± own"] = 100 * (effects["own_high"] - effects["own_estimate"])
     table["p (Holm)"] = effects["p_holm"]
     table["verdict"] = effects["verdict"]
-    table["matters"] = 100 * effects["delta"]
+    table["matters"] = _in_points(effects["delta"])
     table["needs"] = effects["seeds_needed"]
     return table
 
 
+def effect_formats(table: pd.DataFrame) -> dict[str, str]:
+    """How the columns of an :func:`effect_table` are written, those that it has."""
+    formats = EFFECT_FORMATS | {"± images too": PERCENT, "own rate": POINTS, "± own": PERCENT}
+    return {column: formats[column] for column in table if column in formats}
+
+
 def contrast_table(study: Study) -> pd.DataFrame:
-    """What is compared with what: one row a contrast, its arms with their weights."""
+    """What is compared with what: one row a contrast, its arms with their weights, in points what matters.
 
-    def side(weights: Mapping[str, float], sign: int) -> str:
-        chosen = {arm: abs(weight) for arm, weight in weights.items() if weight * sign > 0}
-        return " + ".join(arm if weight == 1 else f"{weight:g} × {arm}" for arm, weight in chosen.items())
+    ``kind`` is primary (with a verdict, and in the family that Holm's correction is over) or exploratory.
+    """
 
-    rows = [{"contrast": c.name, "plus": side(c.weights, 1), "minus": side(c.weights, -1)} for c in study.contrasts]
-    return pd.DataFrame(rows)
+    def side(contrast: Contrast, sign: int) -> str:
+        chosen = {arm: abs(weight) for arm, weight in contrast.weights.items() if weight * sign > 0}
+        arms = [arm if weight == 1 else f"{weight:g} × {arm}" for arm, weight in chosen.items()]
+        if sign < 0 and contrast.best_of:
+            arms.append(f"the best of: {', '.join(contrast.best_of)}")
+        return " + ".join(arms)
+
+    rows = [
+        {"contrast": c.name, "plus": side(c, 1), "minus": side(c, -1)}
+        | {"kind": "primary" if c.primary else "exploratory", "matters": c.delta}
+        for c in study.contrasts
+    ]
+    table = pd.DataFrame(rows, columns=["contrast", "plus", "minus", "kind", "matters"])
+    return table.assign(matters=_in_points(table["matters"]))
+
+
+def _in_points(fractions: pd.Series) -> pd.Series:
+    """In points, without the digits that binary fractions add."""
+    return (100 * fractions.astype(float)).round(6)
 
 
 def epochs_to_fit(history: pd.DataFrame, level: float = 0.9) -> pd.Series:

@@ -1,19 +1,27 @@
 """Sentences made of numbers, so that a report claims what its data allow and no more."""
 
-import math
-from collections.abc import Iterable, Sequence
-
 import pandas as pd
 
-from dianet_lab.analysis.interval import points, written
+from dianet_lab.analysis.conclusions import answer, could_be, crossed_sentence, seeds_sentence, verdicts_sentence
+from dianet_lab.analysis.phrases import listed, plural, span
 from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.data.images import ImageData
 from dianet_lab.studies.study import Study
 
-
-def plural(count: int, noun: str) -> str:
-    """``1 seed``, ``6 seeds``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+__all__ = [
+    "answer",
+    "badge",
+    "casualties_sentence",
+    "could_be",
+    "crossed_sentence",
+    "fit_sentence",
+    "listed",
+    "plural",
+    "scale_sentence",
+    "seeds_sentence",
+    "span",
+    "verdicts_sentence",
+]
 
 
 def badge(study: Study, train: ImageData) -> str:
@@ -35,62 +43,6 @@ def scale_sentence(study: Study, train: ImageData) -> str:
     return f"Seen on {badge(study, train)} ({setting}), this {says} nothing about other images, networks or recipes."
 
 
-def answer(subject: str, effects: pd.DataFrame, names: Sequence[str] | None = None, accuracy: bool = True) -> str:
-    """One sentence: whether ``subject`` is decided, and the numbers of its contrasts.
-
-    ``Whether it helps is undecided here: DIA - plain +0.5 points [−0.3, +1.3] (95 % t intervals over 6 seeds).``
-
-    Args:
-        effects: rows of :func:`~dianet_lab.analysis.statistics.effects`.
-        names: which contrasts; all otherwise.
-        accuracy: the values are accuracies, told in points; else they keep their own unit, and more is ``higher``.
-    """
-    rows = effects if names is None else effects.set_index("contrast", drop=False).loc[list(names)]
-    decided = (rows["verdict"] != "undecided").sum()
-    state = "undecided here" if not decided else "decided here" if decided == len(rows) else "decided here in part"
-    seeds = rows["n"].min()
-    how = f"95 % t intervals over {plural(int(seeds), 'seed')}" if seeds > 1 else "too few seeds for an interval"
-    numbers = "; ".join(_estimate(row, accuracy, decided) for _, row in rows.iterrows())
-    return f"{subject} is {state}: {numbers} ({how})."
-
-
-def _estimate(effect: pd.Series, accuracy: bool, decided: int) -> str:
-    """``DIA - plain +0.5 points [−0.3, +1.3]``, with its verdict where another contrast is decided."""
-    shown = points if accuracy else lambda value: written(value, 3, "+")
-    text = f"{effect['contrast']} {shown(effect['estimate'])}" + (" points" if accuracy else "")
-    if not math.isfinite(effect["estimate"]):
-        return f"{effect['contrast']} unknown"
-    if math.isfinite(effect["low"]):
-        text += f" [{shown(effect['low'])}, {shown(effect['high'])}]"
-    words = {} if accuracy else {"better": "higher", "worse": "lower"}
-    notes = [words.get(effect["verdict"], effect["verdict"])] if decided else []
-    if effect["low"] > 0 or effect["high"] < 0:  # then Holm's correction is what decides
-        known = math.isfinite(effect["p_holm"])
-        notes.append(f"p = {effect['p_holm']:.2g} after Holm" if known else "ties, no spread to test with")
-    return f"{text} ({', '.join(notes)})" if notes else text
-
-
-def seeds_sentence(effects: pd.DataFrame) -> str:
-    """How many seeds the undecided contrasts would take, with the fewest and the most."""
-    needed = effects.loc[effects["verdict"] == "undecided", "seeds_needed"].dropna()
-    if needed.empty:
-        return "No undecided contrast has a known spread, so no number of seeds can be given."
-    return (
-        f"With the spread measured here, the undecided contrasts would take {span(needed, 0)} seeds to find the "
-        "smallest difference that matters with 80 % power."
-    )
-
-
-def verdicts_sentence(effects: pd.DataFrame) -> str:
-    """How many contrasts of a family are decided, by name."""
-    decided = effects[effects["verdict"] != "undecided"]
-    family = f"Of {plural(len(effects), 'contrast')} named before the run"
-    if decided.empty:
-        return f"{family}, none is decided: every interval covers zero, or Holm's correction leaves it open."
-    names = listed(f"{row.contrast} ({row.verdict})" for row in decided.itertuples())
-    return f"{family}, {len(decided)} decided: {names}."
-
-
 def casualties_sentence(frame: pd.DataFrame) -> str:
     """How many runs diverged or failed, arm by arm; they are missing from every mean."""
     bad = frame[frame["status"] != "finished"]
@@ -109,18 +61,3 @@ def fit_sentence(frame: pd.DataFrame) -> str:
     lowest = finished["train_accuracy"].min()
     spoken = "fits" if lowest > 0.995 else "does not fit"
     return f"The run that fits least {spoken} its training images ({100 * lowest:.1f} % of them right)."
-
-
-def span(values: Iterable[float], digits: int = 2) -> str:
-    """``0.21 to 0.34``, or ``0.21`` where they agree to so many digits."""
-    finite = [value for value in values if math.isfinite(value)]
-    if not finite:
-        return "unknown"
-    low, high = (written(value, digits) for value in (min(finite), max(finite)))
-    return low if low == high else f"{low} to {high}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *first, last = list(names)
-    return f"{', '.join(first)} and {last}" if first else last

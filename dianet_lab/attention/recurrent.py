@@ -41,6 +41,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """What a state passes through on its way to the gate."""
 
+SHIFTED = ("sigmoid(c-4)", "tanh(c+0.549)", "tanh(c/3+0.549)")
+"""Those whose value at zero is no short binary number, so that no gate of theirs can be scaled to exactly 1."""
+
 MEMORIES = ("carried", "detached", "clock", "none")
 """What of the state reaches the next block. ``carried``: all of it; ``detached``: its value, but no gradient;
 ``clock``: the state of the same cell run on batch-mean squeezes, with no image in it; ``none``: zero state."""

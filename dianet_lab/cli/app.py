@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from dianet_lab.cli import lab, plan, runs, train
+from dianet_lab.cli import claims, lab, plan, runs, train
 from dianet_lab.errors import LabError
 from dianet_lab.training.stop import Interrupted
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(lab.report)
 app.command()(train.train)
 app.command()(plan.plan)
+app.command()(claims.claims)
 app.add_typer(runs.app, name="runs")
 app.command()(lab.data)
 app.command()(lab.networks)

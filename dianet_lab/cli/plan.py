@@ -1,6 +1,6 @@
 """``dianet-lab plan``: what a study will cost, before anything long starts."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,11 @@ def plan(
         bool, typer.Option("--yaml", help="Print the study as a YAML file instead, to be edited.")
     ] = False,
 ) -> None:
-    """Say how many runs of a study are missing, and what they take: parameters, MACs, hours on this machine, disk."""
+    """Say how many runs of a study are missing, and what they take: parameters, MACs, hours on this machine, disk.
+
+    The trials that choose each arm's learning rate and the runs at it are counted too. Then, how many seeds the primary
+    contrasts need, from the spread that is measured so far.
+    """
     from dianet_lab.studies.find import find_study
 
     study = find_study(what, profile=profile, seeds=seeds, epochs=epochs, data=absolute(data), train_size=train_size)
@@ -38,21 +42,28 @@ def plan(
     from dianet_lab.studies.plan import plan as plan_of
     from dianet_lab.studies.plan import totals
     from dianet_lab.studies.progress import duration
+    from dianet_lab.studies.rates import further_runs
     from dianet_lab.studies.store import RunStore
 
     store = RunStore()
     ids = [config.run_id for _, config in study.configs()]
     missing = [run_id for run_id in ids if not store.has(run_id, study.keep_weights)]
-    devices = devices_for(device, workers_of(workers), study.threads, max(1, len(missing)))
-    costs = plan_of(study, missing, devices[0], lambda arm: print(f"timing a few steps of {arm!r}", flush=True))
+    further = further_runs(study, store)
+    left = len(missing) + sum(further.values())
+    devices = devices_for(device, workers_of(workers), study.threads, max(1, left))
+    tell = lambda arm: print(f"timing a few steps of {arm!r}", flush=True)  # noqa: E731
+    costs = plan_of(study, missing, devices[0], tell, further)
     total = totals(costs, len(devices))
     costs["missing take"] = (3600 * costs["hours"]).map(duration)
     names = {"epoch_seconds": "s/epoch", "training_mb": "MB at work", "kept_mb": "MB kept"}
     shown = ["arm", "runs", "missing", "parameters", "MACs", "s/epoch", "missing take", "MB at work", "MB kept"]
-    title = f"{study.name}: {len(ids)} runs, {total.missing} of them not in the store"
+    title = f"{study.name}: {len(ids)} runs, {len(missing)} of them not in the store"
+    if sum(further.values()):
+        title += f", and up to {sum(further.values())} to find and use each arm's own learning rate"
     drawn = table(costs.rename(columns=names)[shown], FORMATS, title)
     Console(width=max(Console().width, WIDTH)).print(drawn)
-    if not missing:
+    _print_power(study, store)
+    if not left:
         print("Nothing is left to train.")
         return
     workers = f"{len(devices)} workers" if len(devices) > 1 else "1 worker"
@@ -60,3 +71,19 @@ def plan(
         f"About {duration(3600 * total.hours)} with {workers} here, and up to {total.mb:,.0f} MB in {store.root}.\n"
         "Times are from a few steps with nothing else running; workers share memory and are slower. MACs: of one image."
     )
+
+
+def _print_power(study: Any, store: Any) -> None:
+    """How many seeds the primary contrasts need, where a study of the catalogue has any."""
+    from rich.console import Console
+
+    from dianet_lab.analysis.planning import DETECT, FAMILY, spread_table
+
+    spreads = spread_table(study, store)
+    if spreads.empty:
+        return
+    spreads["spread"] = 100 * spreads["spread"]
+    names = {"spread": "spread (points)", "n": "seeds seen", "needs": "seeds needed", "planned": "seeds planned"}
+    formats = {"spread (points)": "{:.2f}", "seeds needed": "{:.0f}"}
+    title = f"seeds that detect {100 * DETECT:g} points with 80 % power after Holm over {FAMILY} contrasts"
+    Console(width=max(Console().width, WIDTH)).print(table(spreads.rename(columns=names), formats, title))

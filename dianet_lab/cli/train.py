@@ -133,24 +133,30 @@ def _train_study(study: Any, **options: Any) -> None:
     from rich.console import Console
 
     from dianet_lab.analysis import tables
-    from dianet_lab.analysis.statistics import effects
-    from dianet_lab.studies.execute import run_study
+    from dianet_lab.analysis.judgement import assay_of, judge
+    from dianet_lab.studies.rates import run_at_rates
+    from dianet_lab.studies.store import RunStore
 
-    frame = run_study(study, **options)
+    store = RunStore()
+    runs = run_at_rates(study, store, **options)
     title = f"{study.name}: test accuracy of the last epoch"
-    arms = tables.arm_table(frame)
-    if len({config.model.backbone for _, config in study.configs()}) == 1:
+    arms = tables.arm_table(runs.frame)
+    networks = [config.model for _, config in study.configs()]
+    if len({(model.backbone, model.depth, model.skip, model.norm) for model in networks}) == 1:
         title += f"; difference to {study.baseline!r} in points"
     else:  # a difference to another backbone is no result about attention
         arms = arms.drop(columns=["difference", "± points"])
     console = Console()
     console.print(table(arms, tables.ARM_FORMATS, title))
-    asked = tables.effect_table(effects(frame, study.contrasts))
-    console.print(table(asked, tables.EFFECT_FORMATS, "the contrasts, in points; verdicts after Holm over them"))
+    asked = tables.effect_table(judge(runs, store))
+    title = "the contrasts, in points; verdicts after Holm over the primary ones"
+    console.print(table(asked, tables.effect_formats(asked), title))
+    if checked := assay_of(runs, store):
+        print(checked.sentence())
     print(
         "± is half of a 95 % t interval over the seeds." + (" THIS IS A DEMONSTRATION." if study.demonstration else "")
     )
-    if (frame["status"] == "failed").any():
+    if (runs.everything()["status"] == "failed").any():
         raise typer.Exit(1)
 
 

@@ -2,11 +2,16 @@
 
 from dianet_lab.plots.arms import plot_accuracy_against, plot_arms, plot_history
 from dianet_lab.plots.cell import plot_cell_diagram
+from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import plot_class_gates, plot_gate_map, plot_image_walk, plot_layer_correlation
 from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
+from dianet_lab.plots.overview import plot_ledger, plot_recipes
+from dianet_lab.plots.rates import plot_rates
+from dianet_lab.plots.stability import plot_phase, plot_phases
 from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
+from dianet_lab.plots.training import plot_gate_training, plot_gradients
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
 
 __all__ = [
@@ -14,20 +19,29 @@ __all__ = [
     "arm_style",
     "draw_wiring",
     "plot_accuracy_against",
+    "plot_accuracy_by_depth",
     "plot_activation_ranges",
     "plot_arms",
     "plot_blocks",
     "plot_cell_diagram",
     "plot_class_gates",
+    "plot_cost_by_depth",
     "plot_differences",
     "plot_effects",
     "plot_fine_tuning",
     "plot_gate_distribution",
     "plot_gate_map",
+    "plot_gate_training",
     "plot_gate_variation",
+    "plot_gradients",
     "plot_history",
     "plot_image_walk",
     "plot_layer_correlation",
+    "plot_ledger",
+    "plot_phase",
+    "plot_phases",
+    "plot_rates",
+    "plot_recipes",
     "plot_stage_schematic",
     "plot_units_by_depth",
     "plot_wirings",

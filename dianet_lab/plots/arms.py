@@ -60,37 +60,43 @@ def plot_arms(
     starts = [arm.partition(", ")[0] if groups else "" for arm in arms]
     for start in dict.fromkeys(starts):
         rows = [row for row, name in enumerate(starts) if name == start]
-        _join_seeds(ax, finished, [arms[row] for row in rows], rows, value)
+        join_seeds(ax, finished, [arms[row] for row in rows], rows, value)
     for row, arm in enumerate(arms):
-        _draw_arm(ax, row, arm, 100 * finished.loc[finished["arm"] == arm, value])
+        draw_arm(ax, row, arm, 100 * finished.loc[finished["arm"] == arm, value])
     ax.set(ylim=(len(arms) - 0.4, -0.45), xlabel=f"{ACCURACIES.get(value, value)} (%; the axis does not start at 0)")
     ax.set_yticks(range(len(arms)), [_row_label(arm, frame[frame["arm"] == arm], finished) for arm in arms])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    handles = [
+    legend_above(ax, seed_key())
+    return ax
+
+
+def seed_key() -> list[Line2D]:
+    """What dots, thin lines and markers mean."""
+    return [
         Line2D([], [], color=INK, marker="o", markersize=4.5, alpha=0.6, linestyle="none", label="one seed"),
         Line2D([], [], color=FAINT, linewidth=0.9, label="same seed"),
         Line2D([], [], color=INK, marker="D", markersize=6, linewidth=2, label="mean, 95 % t interval"),
     ]
-    legend_above(ax, handles)
-    return ax
 
 
-def _join_seeds(ax: Axes, finished: pd.DataFrame, arms: list[str], rows: list[int], value: str) -> None:
-    """A faint line from each seed's dot to its dot in the next row; a gap where a run is missing."""
+def join_seeds(ax: Axes, finished: pd.DataFrame, arms: list[str], rows: list[int], value: str) -> None:
+    """A faint line from each seed's dot to its dot in the next row; a gap where a run is missing; thin if many."""
     table = finished.pivot_table(index="seed", columns="arm", values=value).reindex(columns=arms)
+    look = {"color": FAINT, "linewidth": 0.9 if len(table) <= 10 else 0.5, "zorder": 1}
     for _, accuracies in table.iterrows():
-        ax.plot(100 * accuracies.to_numpy(), rows, color=FAINT, linewidth=0.9, zorder=1, gid="seed")
+        ax.plot(100 * accuracies.to_numpy(), rows, **look, gid="seed")
 
 
-def _draw_arm(ax: Axes, row: int, arm: str, percent: pd.Series) -> None:
+def draw_arm(ax: Axes, row: int, arm: str, percent: pd.Series) -> None:
     """The dots of one arm at height ``row`` and its mean with interval a little below."""
     color, marker = arm_style(arm)
     below = row + 0.24
     mean, low, high = t_interval(percent)
+    mark = {"color": color, "marker": marker, "markersize": 8.5}
     ax.scatter(percent, np.full(len(percent), row), s=24, color=color, alpha=0.65, linewidths=0, zorder=3, gid=arm)
     ax.plot([low, high], [below, below], color=color, linewidth=2.4, zorder=4, gid=f"interval:{arm}")
-    ax.plot([mean], [below], color=color, marker=marker, markersize=8, markeredgecolor="white", zorder=5)
+    ax.plot([mean], [below], **mark, markeredgecolor="white", markeredgewidth=0.8, zorder=5)
     text = f"{mean:.2f} %, n = {len(percent)}" if len(percent) else "n = 0"
     ax.text(1.015, row, text, transform=ax.get_yaxis_transform(), va="center")
 

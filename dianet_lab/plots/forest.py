@@ -1,6 +1,7 @@
 """Differences with their intervals: against the baseline, and the contrasts that a study named before it ran."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from dianet_lab.analysis.interval import points
-from dianet_lab.plots.style import FAINT, INK, arm_style, legend_above, own_axes, require
+from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EXPLORATORY
+from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, readable, require
 
-DECIDED = ("better", "worse")
-"""Verdicts with a filled marker."""
+BAND, GREY = "#ececec", "#808080"
 
-BAND = "#ececec"
+OWN = {"color": "#d55e00", "marker": "s", "markersize": 5}
+"""The marks of each arm's own learning rate; Okabe and Ito's vermilion."""
 
 
 def plot_differences(
@@ -47,79 +49,108 @@ def plot_differences(
 def plot_effects(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Each contrast's estimate with its 95 % t interval, in percentage points, over the band of what does not matter.
 
+    Primary contrasts come first: filled where decided, hollow where not, with the verdict beside them. Exploratory
+    ones are small and grey, with their numbers. "Equivalent" is an interval inside the band.
+
     Args:
-        effects: one row a contrast, with contrast, estimate, low, high (0 to 1) and verdict; delta, where it is
-            there, is the smallest difference that matters (0 to 1) of that contrast.
+        effects: one row a contrast, with contrast, estimate, low, high (0 to 1) and verdict. Drawn where they are
+            there and known: delta, the smallest difference that matters; crossed_low and crossed_high, a thin line
+            for new test images too; own_estimate, own_low and own_high, a square for each arm's own learning rate.
         ax: where to draw; a new figure otherwise.
     """
     require(effects, ["contrast", "estimate", "low", "high", "verdict"])
     rows = effects.rename(columns={"contrast": "name"})
-    ax = _forest(rows if "delta" in rows else rows.assign(delta=None), ax, [INK] * len(rows))
-    ax.set_xlabel("effect on the test accuracy (percentage points)")
+    # Stable, so that each group keeps its order.
+    rows = rows.sort_values("verdict", key=lambda verdicts: verdicts.eq(EXPLORATORY), kind="stable")
+    explored = rows["verdict"].eq(EXPLORATORY)
+    colors = [GREY if grey else INK for grey in explored]
+    ax = _forest(rows if "delta" in rows else rows.assign(delta=None), ax, colors)
+    for label, color in zip(ax.get_yticklabels(), colors, strict=True):
+        label.set_color(readable(color))
+    if 0 < explored.sum() < len(rows):
+        ax.axhline((~explored).sum() - 0.5, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    ax.set_xlabel("effect on the test accuracy in percentage points (0: no difference)")
     return ax
 
 
 def _forest(rows: pd.DataFrame, ax: Axes | None, colors: list[str]) -> Axes:
-    """Rows of name, estimate, low, high and delta, and beside each its verdict, or its numbers where it has none.
-
-    A marker is hollow where the verdict is open.
-    """
-    ax = own_axes(ax, 8.5, 1.5 + 0.42 * len(rows))
+    """Rows of name, estimate, low, high and delta, and beside each its verdict, or its numbers where it has none."""
+    paired = _known(rows, "own_estimate")
+    ax = own_axes(ax, 8.8, 1.7 + (0.56 if paired else 0.42) * len(rows))
     for row, ((_, item), color) in enumerate(zip(rows.iterrows(), colors, strict=True)):
-        half = 100 * item["delta"] if pd.notna(item["delta"]) else 0
-        if half:
+        if half := 100 * item["delta"] if pd.notna(item["delta"]) else 0:
             ax.add_patch(Rectangle((-half, row - 0.5), 2 * half, 1, color=BAND, linewidth=0, zorder=0, gid="delta"))
-        ax.plot(
-            [100 * item["low"], 100 * item["high"]], [row, row], color=color, linewidth=2.2, zorder=3, gid="interval"
-        )
-        fill = color if item.get("verdict", "none") in (*DECIDED, "none") else "white"
-        ax.plot(
-            [100 * item["estimate"]],
-            [row],
-            marker="o",
-            markersize=8,
-            color=color,
-            markerfacecolor=fill,
-            markeredgewidth=1.8,
-            zorder=4,
-            gid="estimate",
-        )
-        ax.text(
-            1.015,
-            row,
-            _verdict(item) if "verdict" in item else _in_points(item),
-            transform=ax.get_yaxis_transform(),
-            va="center",
-            fontweight="bold" if item.get("verdict") in DECIDED else "normal",
-        )
+        at = row - 0.14 if paired else row
+        verdict = item.get("verdict", "none")
+        look = _look(verdict, color)
+        _line(ax, item, ("crossed_low", "crossed_high"), at, {"color": color, "linewidth": 0.9}, "crossed")
+        _line(ax, item, ("low", "high"), at, {"color": color, "linewidth": look["linewidth"]}, "interval")
+        ax.plot([100 * item["estimate"]], [at], **look, zorder=4, gid="estimate")
+        if paired:
+            thin = {"color": OWN["color"], "linewidth": 1.3}
+            _line(ax, item, ("own_low", "own_high"), row + 0.24, thin, "own interval")
+            ax.plot([100 * item["own_estimate"]], [row + 0.24], **OWN, zorder=4, gid="own")
+        bold = "bold" if verdict in DECIDED else "normal"
+        where = {"transform": ax.get_yaxis_transform(), "va": "center", "color": readable(color)}
+        ax.text(1.015, row, _beside(item), **where, fontweight=bold)
     ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
     ax.set_yticks(range(len(rows)), rows["name"])
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.06)
-    _legend(ax, banded=bool(rows["delta"].notna().any()), verdicts="verdict" in rows)
+    _legend(ax, rows)
     return ax
 
 
-def _verdict(item: pd.Series) -> str:
-    """``better``, or ``undecided (21 seeds needed)`` where that many are known to be needed and fewer were run."""
+def _known(rows: pd.DataFrame, column: str) -> bool:
+    return column in rows and bool(rows[column].notna().any())
+
+
+def _look(verdict: str, color: str) -> dict[str, Any]:
+    """Marker and line of a row: hollow where the verdict is open, small where it is not asked for."""
+    if verdict == EXPLORATORY:
+        return {"color": color, "marker": "D", "markersize": 5, "linewidth": 1.6}
+    fill = color if verdict in (*DECIDED, "none") else "white"
+    thick = {"markersize": 8, "markeredgewidth": 1.8, "linewidth": 2.6}
+    return {"color": color, "marker": "o", "markerfacecolor": fill, **thick}
+
+
+def _line(ax: Axes, item: pd.Series, ends: tuple[str, str], at: float, look: dict[str, Any], gid: str) -> None:
+    """An interval at one height; nothing where the columns are not there."""
+    if ends[0] in item:
+        ax.plot([100 * item[end] for end in ends], [at, at], **look, zorder=3, gid=gid)
+
+
+def _beside(item: pd.Series) -> str:
+    """``better``, ``undecided (21 seeds needed)`` where more are needed than were run, or the numbers."""
+    if item.get("verdict", EXPLORATORY) == EXPLORATORY:
+        estimate, low, high = (points(item[name]) for name in ("estimate", "low", "high"))
+        return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
     seeds = item.get("seeds_needed", np.nan)
     more = item["verdict"] == "undecided" and np.isfinite(seeds) and seeds > item.get("n", 0)
     return f"undecided ({int(seeds)} seeds needed)" if more else str(item["verdict"])
 
 
-def _in_points(item: pd.Series) -> str:
-    """``+0.5 [−0.3, +1.3]``"""
-    estimate, low, high = (points(item[name]) for name in ("estimate", "low", "high"))
-    return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
-
-
-def _legend(ax: Axes, banded: bool, verdicts: bool) -> None:
-    look = {"color": INK, "marker": "o", "markersize": 7, "markeredgewidth": 1.6, "linewidth": 2}
-    handles = [Line2D([], [], **look, label="decided, 95 % t interval" if verdicts else "mean, 95 % t interval")]
-    if verdicts:
-        handles.append(Line2D([], [], **look, markerfacecolor="white", label="undecided"))
-    if banded:
+def _legend(ax: Axes, rows: pd.DataFrame) -> None:
+    """A key above the axes of what is drawn, in two columns if more than three."""
+    verdicts = set(rows["verdict"]) if "verdict" in rows else {"none"}
+    handles = []
+    if "none" in verdicts:
+        handles.append(Line2D([], [], **_look("none", INK), label="mean, 95 % t interval"))
+    if "none" not in verdicts and verdicts - {EXPLORATORY}:
+        handles.append(Line2D([], [], **_look("better", INK), label="decided, 95 % t interval"))
+        hollow = "undecided, or it depends" if DEPENDS in verdicts else "undecided"
+        handles.append(Line2D([], [], **_look("undecided", INK), label=hollow))
+    if EXPLORATORY in verdicts:
+        handles.append(Line2D([], [], **_look(EXPLORATORY, GREY), label="exploratory, no verdict"))
+    if rows["delta"].notna().any():
         handles.append(Patch(facecolor=BAND, edgecolor=FAINT, label="too small to matter"))
-    legend_above(ax, handles)
+    if _known(rows, "crossed_low"):
+        handles.append(Line2D([], [], color=INK, linewidth=0.9, label="for new test images too"))
+    if _known(rows, "own_estimate"):
+        handles.append(Line2D([], [], **OWN, linewidth=1.3, label="each arm's own learning rate"))
+    look = {"frameon": False, "borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.8}
+    ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles) if len(handles) <= 3 else 2, **look
+    )

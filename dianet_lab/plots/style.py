@@ -45,6 +45,47 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "tanh": ArmStyle("#d55e00", "s"),
     "relu": ArmStyle("#999933", "^"),
     "identity": ArmStyle("#882255", "v"),
+    "sigmoid(c-4)": ArmStyle("#a61c00", "D"),
+    "tanh(c+0.549)": ArmStyle("#ef8a3c", "P"),
+    "tanh(c/3+0.549)": ArmStyle("#8f3b00", "X"),
+    "hardsigmoid": ArmStyle("#5f5f12", "h"),
+    # Nothing is looked at: networks without gates are grey, gates without an image brown.
+    "plain, half width": ArmStyle("#b3b3b3", "v"),
+    "plain, wider": ArmStyle("#4d4d4d", "^"),
+    "plain, gain 0": ArmStyle("#8d6e5a", "X"),
+    "constant 0.25": ArmStyle("#3e2b1f", "P"),
+    "static per block": ArmStyle("#a5713f", "D"),
+    "scalar per block": ArmStyle("#cfa574", "^"),
+    # Changes to DIA: blue; to what it remembers: from blue to the green of no memory; how it is shared: violet.
+    "DIA, neutral start": ArmStyle("#56b4e9", "h"),
+    "DIA, widened": ArmStyle("#003f6b", "s"),
+    "DIA, rate / n": ArmStyle("#3a87b8", "v"),
+    "2 cells": ArmStyle("#7f9ae0", "o"),
+    "3 cells": ArmStyle("#4a66c4", "s"),
+    "4 cells": ArmStyle("#23357f", "^"),
+    "detached": ArmStyle("#1597bb", "X"),
+    "clock": ArmStyle("#00b3b3", "p"),
+    "shared, no memory, embedding": ArmStyle("#5cc49c", "P"),
+    "groups of 2": ArmStyle("#a98fdb", "s"),
+    "groups of 3": ArmStyle("#6a4fb3", "v"),
+    "from block 1": ArmStyle("#7cc8dd", "<"),
+    "from block 3": ArmStyle("#0c6d86", ">"),
+    "per block, tied start": ArmStyle("#a63d7c", "D"),
+    "per block, rate x n": ArmStyle("#e6a8cb", "v"),
+    # Parts taken from the cell, and other cells: sea green.
+    "no output gate": ArmStyle("#2f8f7f", "<"),
+    "no forget gate": ArmStyle("#7fc7b8", ">"),
+    "GRU": ArmStyle("#005f56", "p"),
+    "GRU per block": ArmStyle("#4fae9f", "h"),
+    "RNN": ArmStyle("#6b4c7a", "X"),
+    "RNN per block": ArmStyle("#b79ac6", "P"),
+    # Other units: dark where shared, light for each block, like SE.
+    "ECA shared": ArmStyle("#8e1b3a", "P"),
+    "ECA per block": ArmStyle("#e0788c", "X"),
+    "CBAM shared": ArmStyle("#47631a", "s"),
+    "CBAM per block": ArmStyle("#9dba4c", "D"),
+    "IE shared": ArmStyle("#3b3b98", "<"),
+    "IE per block": ArmStyle("#9797dd", ">"),
     # Networks compared by their gates (plot_gate_variation).
     "shared": ArmStyle("#0072b2", "D"),
     "per block": ArmStyle("#cc79a7", "o"),
@@ -58,14 +99,15 @@ _SPARE_MARKERS = ("X", "p", "h", "<", ">", "*", "P")
 
 
 def arm_style(arm: str) -> ArmStyle:
-    """Colour and marker of an arm; ``PreResNet, DIA`` has those of ``DIA``.
+    """Colour and marker of an arm; ``PreResNet, DIA`` has those of ``DIA``, and so has ``no norm, rate 0.1: DIA``.
 
-    An unknown name gets the same ones in every process, by a hash of the name.
+    An unknown name gets the same ones in every process, by a hash of the name without what stands before the colon.
     """
-    for name in (arm, str(arm).partition(", ")[2]):
+    own = str(arm).rpartition(": ")[2]
+    for name in (arm, own, own.partition(", ")[2]):
         if name in ARM_STYLES:
             return ARM_STYLES[name]
-    number = int.from_bytes(hashlib.sha256(str(arm).encode()).digest()[:8], "big")
+    number = int.from_bytes(hashlib.sha256(own.encode()).digest()[:8], "big")
     color, marker = number % len(_SPARE_COLORS), number // len(_SPARE_COLORS) % len(_SPARE_MARKERS)
     return ArmStyle(_SPARE_COLORS[color], _SPARE_MARKERS[marker])
 

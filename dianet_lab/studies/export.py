@@ -1,6 +1,6 @@
 """A study as a YAML file: the other way round of :mod:`~dianet_lab.studies.files`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from dianet_lab.config import RunConfig
 from dianet_lab.profiles import PROFILES
 from dianet_lab.strict_yaml import write_mapping
 from dianet_lab.studies.catalog import smaller
+from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.files import dotted_changes
 from dianet_lab.studies.study import Study
 
@@ -25,10 +26,16 @@ def study_to_yaml(study: Study) -> str:
     seeds = [int(seed) for seed in study.seeds]
     values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
     values["baseline"] = study.baseline
+    if study.arm_seeds:
+        values["arm_seeds"] = {arm: _seeds(own, seeds) for arm, own in study.arm_seeds.items()}
     if study.contrasts != replace(study, contrasts=()).contrasts:
-        values["contrasts"] = {
-            contrast.name: {"weights": _numbers(contrast.weights), "delta": float(contrast.delta)}
-            for contrast in study.contrasts
+        values["contrasts"] = {contrast.name: _contrast(contrast) for contrast in study.contrasts}
+    if study.tuning:
+        tuning = study.tuning
+        values["tuning"] = {
+            "arms": list(tuning.arms),
+            "rates": [float(rate) for rate in tuning.rates],
+            "seeds": [int(seed) for seed in tuning.seeds],
         }
     if study.threads != scale.threads:
         values["threads"] = study.threads
@@ -37,6 +44,21 @@ def study_to_yaml(study: Study) -> str:
     if study.demonstration != (scale.demonstration or smaller(study, scale)):
         values["demonstration"] = study.demonstration
     return write_mapping(values)
+
+
+def _seeds(own: Sequence[int], seeds: list[int]) -> int | list[int]:
+    """How many, where they are the first ones; else which."""
+    own = [int(seed) for seed in own]
+    return len(own) if own == seeds[: len(own)] else own
+
+
+def _contrast(contrast: Contrast) -> dict[str, Any]:
+    entry: dict[str, Any] = {"weights": _numbers(contrast.weights), "delta": float(contrast.delta)}
+    if not contrast.primary:
+        entry["primary"] = False
+    if contrast.best_of:
+        entry["best_of"] = list(contrast.best_of)
+    return entry
 
 
 def _differences(base: RunConfig, other: RunConfig) -> dict[str, Any]:

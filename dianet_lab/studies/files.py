@@ -13,8 +13,13 @@
       model.width: [4]
     seeds: 6                     # how many, or which: [0, 1, 5]
     baseline: one cell           # the first arm if not given
+    arm_seeds: {two cells: 3}    # arms with fewer seeds: how many, or which
     contrasts:                   # each arm against the baseline if not given
-      two - one: {weights: {two cells: 1, one cell: -1}, delta: 0.01}
+      two - one: {weights: {two cells: 1, one cell: -1}, delta: 0.01, primary: true, best_of: []}
+    tuning:                      # each arm's own learning rate, chosen on validation images
+      arms: [one cell, two cells]
+      rates: [0.03, 0.1, 0.3]
+      seeds: [1000, 1001]        # none of those above
     threads: 1                   # CPU threads of one run
     keep_weights: false
     demonstration: true          # if not given: as the profile, or true with fewer seeds, epochs or images than it has
@@ -22,7 +27,7 @@
 A file and the same study in Python have the same run ids, so they share their runs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
@@ -35,8 +40,9 @@ from dianet_lab.errors import ConfigError, LabError, suggestion, unknown_name
 from dianet_lab.profiles import get_profile
 from dianet_lab.strict_yaml import read_mapping
 from dianet_lab.studies.catalog import customised, smaller
+from dianet_lab.studies.catalog.building import FIRST_TUNING_SEED
 from dianet_lab.studies.contrast import Contrast
-from dianet_lab.studies.study import Study
+from dianet_lab.studies.study import Study, Tuning
 
 FIELDS = [field for field in dotted_fields(RunConfig) if field != "seed"]
 SECTIONS = {field[:end] for field in FIELDS for end in range(len(field)) if field[end] == "."}
@@ -55,6 +61,8 @@ class StudyFile(Config):
     arms: dict[str, Any] = {}
     factors: Any = None
     seeds: Count | list[Seed] | None = None
+    arm_seeds: dict[str, Count | list[Seed]] = {}
+    tuning: dict[str, Any] | None = None
     baseline: str = ""
     contrasts: dict[str, dict[str, Any]] = {}
     threads: Positive | None = None
@@ -75,6 +83,16 @@ class ContrastEntry(Config):
 
     weights: dict[str, float] = {}
     delta: float = Field(Contrast.delta, gt=0)
+    primary: bool = Contrast.primary
+    best_of: list[str] = []
+
+
+class TuningEntry(Config):
+    """The tuning of a file."""
+
+    arms: list[str] = []
+    rates: list[Annotated[float, Field(gt=0)]] = []
+    seeds: Count | list[Seed] = 4
 
 
 def is_study(values: Mapping[str, Any]) -> bool:
@@ -142,12 +160,16 @@ def study_of(
     numbers = asked.seeds if isinstance(asked.seeds, list) else range(asked.seeds or scale.seeds)
     if len(set(numbers)) < len(numbers):
         raise ConfigError(f"seeds: got {numbers}, expected each of them once")
+    chosen = numbers if seeds is None else range(seeds)
     study = Study(
         asked.name or name,
         base,
         factors=_factors(asked.factors),
         arms={arm: _arm(arm, changes, base) for arm, changes in asked.arms.items()},
-        seeds=numbers if seeds is None else range(seeds),
+        seeds=chosen,
+        arm_seeds=_arm_seeds(asked.arm_seeds, chosen),
+        tuning=_tuning(asked.tuning),
+        planned=len(numbers),
         baseline=asked.baseline,
         contrasts=[_contrast(title, entry) for title, entry in asked.contrasts.items()],
         threads=asked.threads or scale.threads,
@@ -212,7 +234,27 @@ def _contrast(name: str, entry: Mapping[str, Any]) -> Contrast:
         checked = ContrastEntry(**entry)
         if not checked.weights:
             raise ConfigError("it has no weights, expected those of its arms, such as weights: {this: 1, that: -1}")
-    return Contrast(name, checked.weights, checked.delta)
+        return Contrast(name, checked.weights, checked.delta, checked.primary, checked.best_of)
+
+
+def _arm_seeds(asked: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[int]]:
+    """The seeds of the arms that have fewer: a number takes the first ones."""
+    return {
+        arm: list(seeds[:own]) if isinstance(own, int) else [seed for seed in own if seed in seeds]
+        for arm, own in asked.items()
+    }
+
+
+def _tuning(entry: Mapping[str, Any] | None) -> Tuning | None:
+    if entry is None:
+        return None
+    with about("tuning"):
+        checked = TuningEntry(**entry)
+        for name in ("arms", "rates"):
+            if not getattr(checked, name):
+                raise ConfigError(f"it has no {name}, expected a list of them")
+        asked, first = checked.seeds, FIRST_TUNING_SEED
+        return Tuning(checked.arms, checked.rates, asked if isinstance(asked, list) else range(first, first + asked))
 
 
 @contextmanager

@@ -49,6 +49,7 @@ def study_history(study: Study, store: RunStore) -> pd.DataFrame:
 
 
 def _asked(config: RunConfig) -> dict[str, Any]:
-    """The fields of the network that arms differ in, one column each."""
+    """The fields that arms differ in, one column each: of the network, the learning rate and the augmentation."""
     model = config.model.model_dump(exclude={"attention"})
-    return model | config.model.attention.model_dump()
+    training = {"lr": config.train.lr, "augment": config.data.augment}
+    return model | config.model.attention.model_dump() | training

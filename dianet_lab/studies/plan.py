@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -48,6 +48,7 @@ def plan(
     missing: Collection[str],
     device: str = "auto",
     tell: Callable[[str], None] = lambda arm: None,
+    further: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """What the missing runs of a study will cost, one row an arm. Nothing is downloaded, and CIFAR is not read.
 
@@ -62,6 +63,7 @@ def plan(
         missing: ids of the runs that are not in the store; others than the study's do not matter.
         device: ``auto``, ``cpu``, ``cuda``, ...
         tell: called with the arm before one is timed, which takes about ten seconds for a network of the paper.
+        further: arm -> runs at other learning rates that are missing too.
 
     Raises:
         DataError: data that can't be had, or sizes that do not fit.
@@ -72,7 +74,8 @@ def plan(
     paces: dict[str, Pace] = {}
     rows = []
     for arm in study.arms:
-        config, count = study.config(arm, study.seeds[0]), lacking[arm]
+        config, more = study.config(arm, study.seeds[0]), (further or {}).get(arm, 0)
+        count = lacking[arm] + more
         if config.data not in drawn:
             drawn = {config.data: load_or_stand_in(config.data, config.seed)}  # one at a time: they can be large
         splits, seconds = drawn[config.data], math.nan
@@ -82,7 +85,7 @@ def plan(
                 tell(arm)
                 paces[key] = measure_pace(config, splits, device, study.threads)
             seconds = paces[key].of_run(config, splits)
-        row = {"arm": arm, "runs": len(study.seeds_of(arm)), "missing": count} | _sizes(
+        row = {"arm": arm, "runs": len(study.seeds_of(arm)) + more, "missing": count} | _sizes(
             config, splits, study.keep_weights
         )
         row |= {"epoch_seconds": seconds / config.train.epochs, "hours": count and count * seconds / 3600}

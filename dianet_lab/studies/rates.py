@@ -43,6 +43,28 @@ def trials(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(arm=arms, rate=rates)
 
 
+def further_runs(study: Study, store: RunStore) -> dict[str, int]:
+    """How many runs beside its own a study still needs, by arm: the trials, and those at an own rate.
+
+    An arm whose rate is not known yet counts as if all its seeds had to be run again: the most that can be needed.
+    """
+    trying = tuning_study(study)
+    if trying is None:
+        return {}
+    tried = trials(study, study_frame(trying, store))
+    over = tried["status"].isin(["finished", "diverged"])
+    further = (~over).groupby(tried["arm"]).sum().to_dict()
+    rates = own_rates(tried, study.base.train.lr)
+    for arm in study.tuning.arms:
+        if arm not in rates:
+            further[arm] += len(study.seeds_of(arm))
+    if own := at_own_rates(study, rates):
+        known = {config.run_id for _, config in study.configs()}
+        for arm, config in own.configs():
+            further[arm] += config.run_id not in known and not store.has(config.run_id)
+    return further
+
+
 def own_rates(tried: pd.DataFrame, common: float) -> dict[str, float]:
     """The rate of each arm with the best mean validation accuracy over the tuning seeds.
 

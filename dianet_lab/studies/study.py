@@ -7,6 +7,7 @@ from typing import Any
 
 from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError, LabError, unknown_name
+from dianet_lab.profiles import Profile
 from dianet_lab.studies.contrast import Contrast
 
 
@@ -45,6 +46,7 @@ class Study:
         contrasts: the comparisons named before the run; each arm against the baseline if not given.
         tuning: how arms find a learning rate of their own; None: all stay at the base's.
         planned: the number of seeds that was fixed before any run; more of them make the result an extended one.
+        scale: what it was built at, where it is of the catalogue: what its sister studies are built at too.
         threads: CPU threads of one run.
         keep_weights: whether its runs keep their trained weights, for notebooks that look into the networks.
         demonstration: whether the scale is too small for evidence; a report then says so in large letters.
@@ -64,6 +66,7 @@ class Study:
     arm_seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
     tuning: Tuning | None = None
     planned: int | None = None
+    scale: Profile | None = None
     threads: int = 1
     keep_weights: bool = False
     demonstration: bool = False

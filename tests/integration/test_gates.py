@@ -8,8 +8,9 @@ from dianet_lab.analysis.gates import gate_measures, gate_ranges, networks, per_
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.sources import load_data
+from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.execute import run_study
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.study import Study
 
 ARMS = {"DIA": {}, "tanh": {"model.attention.activation": "tanh"}}
 

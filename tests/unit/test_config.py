@@ -84,6 +84,7 @@ class TestRefusals:
             (lambda: AttentionConfig(hidden=8, reduction=8), ["hidden", "leave reduction out"]),
             (lambda: AttentionConfig(neutral=True, gate_start=0.5), ["neutral", "leave gate_start out"]),
             (lambda: AttentionConfig(neutral=True, activation="relu"), ["neutral", "'relu'", "never learn"]),
+            (lambda: AttentionConfig(neutral=True, activation="sigmoid(c-4)"), ["neutral", "exactly 1"]),
             (lambda: AttentionConfig(unit="cbam", parts="spatial", reduction=8), ["reduction", "spatial part"]),
             (lambda: AttentionConfig(unit="cbam", parts="channel", kernel=3), ["kernel", "channel part"]),
             (lambda: AttentionConfig(tied_init=True), ["tied_init", "nothing to tie"]),

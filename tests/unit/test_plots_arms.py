@@ -173,6 +173,52 @@ def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(effects):
     assert texts(plots.plot_effects(effects.assign(n=4, seeds_needed=21.0)))[0] == "undecided (21 seeds needed)"
 
 
+def told(**columns) -> pd.DataFrame:
+    """One effect of each kind, an exploratory one first."""
+    rows = [("tried", 0.02, "exploratory"), ("equal", 0.001, "equivalent"), ("open", 0.01, "undecided")]
+    frame = pd.DataFrame(rows, columns=["contrast", "estimate", "verdict"]).assign(n=6, delta=0.01)
+    return frame.assign(low=frame.estimate - 0.005, high=frame.estimate + 0.005, seeds_needed=9.0, **columns)
+
+
+def test_exploratory_effects_come_last_small_and_grey_with_numbers():
+    ax = plots.plot_effects(told())
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["equal", "open", "tried"]
+    assert texts(ax) == ["equivalent", "undecided (9 seeds needed)", "+2.0 [+1.5, +2.5]"]
+    marks = by_gid(ax, "estimate")
+    assert [mark.get_marker() for mark in marks] == ["o", "o", "D"] and marks[2].get_markersize() < marks[
+        0
+    ].get_markersize()
+    assert [text.get_fontweight() for text in ax.texts] == ["bold", "normal", "normal"]
+    assert "exploratory, no verdict" in [text.get_text() for text in ax.get_legend().texts]
+
+
+def test_equivalent_is_an_interval_inside_the_band():
+    ax = plots.plot_effects(told())
+    (low, high), band = by_gid(ax, "interval")[0].get_xdata(), by_gid(ax, "delta")[0]
+    assert band.get_x() < low < high < band.get_x() + band.get_width()
+
+
+def test_new_images_and_own_learning_rates_are_drawn_where_they_are_known():
+    key = {"for new test images too", "each arm's own learning rate"}
+    known = {"crossed_low": -0.01, "crossed_high": 0.03, "own_estimate": 0.0, "own_low": -0.01, "own_high": np.nan}
+    ax = plots.plot_effects(told(**known))
+    assert list(by_gid(ax, "crossed")[0].get_xdata()) == [-1, 3]
+    assert by_gid(ax, "crossed")[0].get_linewidth() < by_gid(ax, "interval")[0].get_linewidth()
+    for own, main in zip(by_gid(ax, "own"), by_gid(ax, "estimate"), strict=True):
+        assert 0 < own.get_ydata()[0] - main.get_ydata()[0] < 0.5 and own.get_marker() == "s"
+    assert key <= {text.get_text() for text in ax.get_legend().texts}
+    ax.figure.draw_without_rendering()
+    unknown = plots.plot_effects(told(**dict.fromkeys(known, np.nan)))
+    assert not by_gid(unknown, "own") and not key & {text.get_text() for text in unknown.get_legend().texts}
+
+
+def test_effects_fit_a_report_and_show_zero():
+    far = told().assign(low=0.05, estimate=0.06, high=0.07, delta=np.nan)
+    ax = plots.plot_effects(far)
+    assert ax.get_xlim()[0] <= 0 and "0: no difference" in ax.get_xlabel()
+    assert ax.figure.get_size_inches()[0] <= 9
+
+
 def test_a_difference_of_one_seed_has_no_interval(summary):
     summary[["difference_low", "difference_high"]] = np.nan
     plots.plot_differences(summary).figure.draw_without_rendering()

@@ -1,7 +1,6 @@
 """Intervals and verdicts for few seeds."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,30 +9,14 @@ from scipy import stats
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.statistics import (
     effects,
-    holm,
     paired_difference,
+    power_seeds,
     seeds_needed,
     summarise,
-    verdict,
 )
 from dianet_lab.errors import ConfigError
-from dianet_lab.studies.study import Contrast
-
-AGAINST_PLAIN = [Contrast("DIA - plain", {"DIA": 1, "plain": -1})]
-
-
-def frame_of(accuracies, baseline="plain", lost=()):
-    """``{arm: [accuracy of seed 0, 1, ...]}``; ``lost`` names (arm, seed, status)."""
-    rows = [
-        {"arm": arm, "seed": seed, "test_accuracy": value, "status": "finished", "is_baseline": arm == baseline}
-        | {"parameters": 10}
-        for arm, values in accuracies.items()
-        for seed, value in enumerate(values)
-    ]
-    frame = pd.DataFrame(rows)
-    for arm, seed, status in lost:
-        frame.loc[(frame.arm == arm) & (frame.seed == seed), ["status", "test_accuracy"]] = [status, np.nan]
-    return frame
+from dianet_lab.studies.contrast import Contrast
+from tests.frames import AGAINST_PLAIN, frame_of
 
 
 class TestInterval:
@@ -84,52 +67,10 @@ class TestPairing:
             Contrast("x", {"a": 1, "b": -0.5})
 
 
-class TestVerdict:
-    @pytest.mark.parametrize(
-        ("low", "high", "p", "n", "says"),
-        [
-            (0.01, 0.02, 0.01, 6, "better"),
-            (-0.02, -0.01, 0.01, 3, "worse"),
-            (-0.01, 0.02, 0.3, 6, "undecided"),
-            (0.01, 0.02, 0.06, 6, "undecided"),
-            (0.01, 0.02, 0.01, 2, "undecided"),
-            (np.nan, np.nan, np.nan, 1, "undecided"),
-        ],
-    )
-    def test_needs_the_interval_and_holm_and_three_seeds(self, low, high, p, n, says):
-        assert verdict(low, high, p, n) == says
-
-    def test_holm_multiplies_by_the_family_and_leaves_out_what_has_no_test(self):
-        np.testing.assert_allclose(holm([0.01, 0.04, np.nan, 0.03]), [0.03, 0.06, np.nan, 0.06])
-
-    def test_false_alarms_of_a_family_stay_below_five_percent(self, monkeypatch):
-        """Simulated null: 7 arms and a baseline, 6 seeds; the chance of ANY verdict, with three standard errors."""
-        monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels collects garbage at every correction: 0.1 s each
-        random, alarms, studies = np.random.RandomState(0), 0, 150
-        for _ in range(studies):
-            arms = {f"arm{k}": random.normal(0.9, 0.01, 6) for k in range(8)}
-            family = [Contrast(arm, {arm: 1, "arm0": -1}) for arm in list(arms)[1:]]
-            alarms += effects(frame_of(arms), family).verdict.isin(["better", "worse"]).any()
-        assert alarms / studies < 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
-
-    @given(st.lists(st.integers(0, 900), min_size=3, max_size=6), st.integers(0, 100), st.sampled_from([100, 1000]))
-    def test_ties_without_spread_are_undecided(self, right, more, images):
-        """The same number of further images right on every seed is no evidence of a spread, let alone of p < 1e-6."""
-        right = np.minimum(right, images - more)
-        table = effects(frame_of({"plain": right / images, "DIA": (right + more) / images}), AGAINST_PLAIN)
-        assert table.verdict[0] == "undecided" and np.isnan(table.seeds_needed[0])
-
-    def test_a_sum_of_tied_arms_is_no_spread_either(self):
-        values = {"a": [0.87, 0.91, 0.93], "b": [0.87, 0.91, 0.93], "c": [0.87, 0.91, 0.93]}
-        table = effects(frame_of(values), [Contrast("trend", {"a": -0.2, "b": 0.1, "c": 0.1}, delta=0.0025)])
-        assert table.verdict[0] == "undecided" and np.isnan(table.seeds_needed[0])
-
-    def test_a_contrast_needs_a_difference_that_matters(self):
-        with pytest.raises(ConfigError, match="delta must be above 0"):
-            Contrast("d", {"a": 1, "b": -1}, delta=0)
-
-
 class TestSeedsNeeded:
+    def test_of_the_lab_is_for_one_and_a_half_points_after_holm(self):
+        assert power_seeds(0.02) == seeds_needed(0.02, 0.015, 8) > seeds_needed(0.02, 0.015)
+
     def test_is_the_textbook_number(self):
         """A paired difference of one standard deviation needs 10 pairs for 80 % power at 5 %, two-sided."""
         assert seeds_needed(0.01, 0.01) == 10

@@ -10,7 +10,8 @@ from dianet_lab.errors import ConfigError
 from dianet_lab.models import build_model
 from dianet_lab.profiles import PROFILES
 from dianet_lab.studies.catalog import ARMS, STUDIES, get_study
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.study import Study
 
 TWINS = [Contrast("c", {"a": weight, "b": -weight}) for weight in (1, 2)]
 

@@ -14,10 +14,11 @@ from dianet_lab.profiles import PROFILES, get_profile
 from dianet_lab.strict_yaml import read_mapping
 from dianet_lab.studies import files
 from dianet_lab.studies.catalog import STUDIES, get_study
+from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.export import study_to_yaml
 from dianet_lab.studies.files import is_study, read_study
 from dianet_lab.studies.find import find, find_study, study_names
-from dianet_lab.studies.study import Contrast, Study
+from dianet_lab.studies.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = PROFILES["quick"]

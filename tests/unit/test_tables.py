@@ -6,9 +6,9 @@ import pytest
 
 from dianet_lab.analysis import tables
 from dianet_lab.analysis.published import compare_counts
-from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.statistics import by_learning_rate, effects
 from dianet_lab.studies.catalog import STUDIES, get_study
-from dianet_lab.studies.study import Contrast
+from dianet_lab.studies.contrast import Contrast
 
 
 @pytest.fixture
@@ -37,7 +37,30 @@ def test_arms_are_in_percent_and_losses_in_columns(frame):
 def test_contrasts_are_in_points_with_what_matters(frame):
     table = tables.effect_table(effects(frame, [Contrast("d", {"DIA": 1, "plain": -1}, delta=0.005)]))
     assert table["points"][0] == pytest.approx(1.0) and table["matters"][0] == 0.5 and table["seeds"][0] == 3
-    assert set(tables.EFFECT_FORMATS) <= {*table.columns}
+    assert set(tables.EFFECT_FORMATS) <= {*table.columns} and table["lost"][0] == 1
+
+
+D = [Contrast("d", {"DIA": 1, "plain": -1}), Contrast("more", {"DIA": 1, "plain": -1}, primary=False)]
+
+
+def test_effects_have_only_columns_that_say_something(frame):
+    frame = frame[frame.seed < 3].assign(test_accuracy=lambda f: f.test_accuracy + 0.001 * f.seed * (f.arm == "DIA"))
+    plain = tables.effect_table(effects(frame, D))
+    assert list(plain) == ["contrast", "seeds", "points", "±", "p (Holm)", "verdict", "matters", "needs"]
+    assert list(plain["verdict"]) == ["better", "exploratory"] and np.isnan(plain["p (Holm)"][1])
+    known = effects(frame, D).assign(crossed_low=-0.01, crossed_high=0.03)
+    full = tables.effect_table(by_learning_rate(known, effects(frame, D)))
+    assert full["± images too"][0] == pytest.approx(2.0) and full["own rate"][0] == full["points"][0]
+    assert set(full) - set(plain) == {"± images too", "own rate", "± own"} and full["± own"][0] == full["±"][0]
+    assert "own rate" not in tables.effect_table(by_learning_rate(known, None))
+    for table in (plain, full):
+        numbers = {*table} - {"contrast", "seeds", "verdict"}
+        assert set(tables.effect_formats(table)) == numbers
+
+
+def test_the_hardest_rival_is_named(frame):
+    asked = [Contrast("best", {"DIA": 1}, best_of=["plain"]), *D]
+    assert list(tables.effect_table(effects(frame, asked))["hardest rival"]) == ["plain", "–", "–"]
 
 
 def test_costs_say_what_share_the_units_have(frame):
@@ -56,6 +79,19 @@ def test_contrasts_name_their_weights():
     table = tables.contrast_table(get_study("sharing", "smoke")).set_index("contrast")
     assert table.loc["sharing (main effect)", "plus"] == "0.5 × DIA + 0.5 × shared, no memory"
     assert table.loc["DIA - plain", "minus"] == "plain"
+
+
+class Asked:
+    """As much of a study as its table of contrasts looks at."""
+
+    contrasts = [Contrast("best", {"DIA": 1}, delta=0.07, best_of=["SE", "ECA"]), *D]
+
+
+def test_contrasts_say_what_kind_they_are_and_what_matters():
+    table = tables.contrast_table(Asked).set_index("contrast")
+    assert list(table.loc["best"]) == ["DIA", "the best of: SE, ECA", "primary", 7.0]
+    assert list(table.loc["more"]) == ["DIA", "plain", "exploratory", 1.0]
+    assert set(tables.CONTRAST_FORMATS) <= {*table}
 
 
 def test_epochs_to_fit_is_the_mean_over_seeds_and_unknown_where_one_never_fits():

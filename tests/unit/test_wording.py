@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 
 from dianet_lab.analysis import wording
-from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.statistics import by_learning_rate, effects
 from dianet_lab.data.sources import load_data
 from dianet_lab.studies.catalog import get_study
-from dianet_lab.studies.study import Contrast
+from dianet_lab.studies.contrast import Contrast
 
 STEPS = np.array([0.0, 0.002, -0.001, 0.001, -0.002, 0.0])
 
 
-def asked(shift: float, seeds: int = 6) -> pd.DataFrame:
+def asked(shift: float, seeds: int = 6, primary: bool = True, delta: float = 0.001) -> pd.DataFrame:
     """The effect of one arm that is ``shift`` above another on every seed, give or take 0.2 points."""
     plain = 0.9 + 0.01 * np.arange(seeds)
     values = {"plain": plain, "DIA": plain + shift + STEPS[:seeds]}
@@ -22,14 +22,41 @@ def asked(shift: float, seeds: int = 6) -> pd.DataFrame:
         for arm in values
         for s, v in enumerate(values[arm])
     ]
-    return effects(pd.DataFrame(rows), [Contrast("DIA - plain", {"DIA": 1, "plain": -1})])
+    return effects(pd.DataFrame(rows), [Contrast("DIA - plain", {"DIA": 1, "plain": -1}, delta, primary)])
 
 
 class TestAnswer:
     def test_says_undecided_where_the_interval_covers_zero(self):
         text = wording.answer("Whether it helps", asked(0.0))
-        numbers = "DIA - plain +0.0 points [−0.1, +0.1] (95 % t intervals over 6 seeds)"
-        assert text == f"Whether it helps is undecided here: {numbers}."
+        numbers = "DIA - plain +0.0 points [−0.1, +0.1] (could be 0.1 worse or 0.1 better; about 18 seeds would tell)"
+        assert text == f"Whether it helps is undecided here: {numbers} (95 % t intervals over 6 seeds)."
+
+    def test_equivalent_is_explained(self):
+        text = wording.answer("Whether it helps", asked(0.0, delta=0.01))
+        assert "is decided here: " in text and "(equivalent: equal within ±1 point here, not proved equal)" in text
+        text = wording.answer("It", asked(0.004, delta=0.015))
+        assert "(different but negligible: within ±1.5 points, p = " in text
+
+    def test_exploratory_contrasts_have_numbers_and_no_verdict(self):
+        text = wording.answer("Whether it helps", asked(0.02, primary=False))
+        assert text.startswith(
+            "Whether it helps is open here (exploratory, no verdict): DIA - plain +2.0 points [+1.9, +2.1] (95"
+        )
+        both = pd.concat([asked(0.02), asked(0.03, primary=False).assign(contrast="more")])
+        text = wording.answer("It", both)
+        assert "It is decided here: " in text and "more +3.0 points [+2.9, +3.1] (exploratory, no verdict)" in text
+
+    def test_both_learning_rates_are_told_where_they_disagree(self):
+        text = wording.answer("It", by_learning_rate(asked(0.02), asked(0.0)))
+        assert text.startswith("It is dependent on the learning rate here: ")
+        assert "better at the common one, undecided at each arm's own" in text
+
+    def test_the_hardest_rival_is_named(self):
+        assert "DIA - plain (of which SE is the hardest) +2.0" in wording.answer("It", asked(0.02).assign(rival="SE"))
+
+    def test_arms_with_different_seeds_have_a_range(self):
+        both = pd.concat([asked(0.02), asked(0.02, seeds=3).assign(contrast="more")])
+        assert wording.answer("It", both).endswith("(95 % t intervals over 3 to 6 seeds).")
 
     @pytest.mark.parametrize(("shift", "word", "estimate"), [(0.02, "better", "+2.0"), (-0.02, "worse", "−2.0")])
     def test_gives_a_verdict_with_its_p_value_where_it_does_not(self, shift, word, estimate):
@@ -63,10 +90,52 @@ class TestSentences:
         table = pd.DataFrame({"verdict": ["undecided", "undecided", "better"], "seeds_needed": [9.0, 31.0, 3.0]})
         assert "would take 9 to 31 seeds" in wording.seeds_sentence(table)
         assert "no number of seeds" in wording.seeds_sentence(table.assign(seeds_needed=np.nan))
+        assert wording.seeds_sentence(table.tail(1)) == "No primary contrast is undecided here."
 
-    def test_verdicts_are_counted_by_name(self):
-        assert "none is decided" in wording.verdicts_sentence(asked(0.0))
+    def test_verdicts_are_counted_by_name_over_primary_contrasts(self):
+        text = wording.verdicts_sentence(asked(0.0))
+        assert text.startswith("Of 1 primary contrast named before the run, none is decided: ")
+        assert text.endswith("; undecided: DIA - plain could be 0.1 worse or 0.1 better and about 18 seeds would tell.")
         assert wording.verdicts_sentence(asked(0.02)).endswith("1 decided: DIA - plain (better).")
+        more = asked(0.02, primary=False)
+        both = wording.verdicts_sentence(pd.concat([asked(0.02), more]))
+        assert both.startswith("Of 1 primary contrast") and both.endswith("; 1 more exploratory, without a verdict.")
+        assert "All contrasts here are exploratory (1)" in wording.verdicts_sentence(more)
+        depends = wording.verdicts_sentence(by_learning_rate(asked(0.02), asked(0.0)))
+        assert depends.endswith("; DIA - plain depends on the learning rate.")
+
+    @pytest.mark.parametrize(
+        ("low", "high", "needed", "text"),
+        [
+            (-0.01, 0.03, 40, "could be 1.0 worse or 3.0 better; about 40 seeds would tell"),
+            (0.002, 0.03, 1234, "could be 0.2 to 3.0 better; about 1,200 seeds would tell"),
+            (-0.03, -0.002, np.nan, "could be 0.2 to 3.0 worse"),
+            (-0.01, 0.03, 6, "could be 1.0 worse or 3.0 better"),
+            (np.nan, np.nan, np.nan, ""),
+        ],
+    )
+    def test_undecided_is_told_as_what_it_could_be(self, low, high, needed, text):
+        assert wording.could_be(pd.Series({"low": low, "high": high, "seeds_needed": needed, "n": 6})) == text
+
+    def test_other_measures_could_be_higher_or_lower_whatever_the_seeds(self):
+        effect = pd.Series({"low": -0.01, "high": 0.03, "seeds_needed": 40, "n": 6})
+        assert wording.could_be(effect, accuracy=False) == "could be 0.010 lower or 0.030 higher"
+
+    def test_what_holds_for_these_images_only_is_told(self):
+        scope = " for new seeds, training draws and test images of this data set."
+        unknown, kept = asked(0.02), asked(0.02).assign(crossed_low=0.01, crossed_high=0.03)
+        assert wording.crossed_sentence(unknown).startswith("Without predictions") and "nan" not in str(
+            unknown.contrast
+        )
+        assert (
+            wording.crossed_sentence(kept)
+            == f"Every interval that excludes 0 with these test images (1 of 1) does{scope}"
+        )
+        none = asked(0.0).assign(crossed_low=-0.01, crossed_high=0.01)
+        assert wording.crossed_sentence(none) == f"No interval excludes 0 with these test images, and none{scope}"
+        lost = wording.crossed_sentence(kept.assign(crossed_low=-0.01))
+        assert lost == f"DIA - plain excludes 0 for these test images only: the interval covers 0{scope}"
+        assert all(wording.crossed_sentence(effects).endswith(scope) for effects in (unknown, kept))
 
     def test_losses_are_told(self):
         frame = pd.DataFrame({"arm": ["a", "b", "b"], "status": ["finished", "diverged", "failed"]})
@@ -95,7 +164,9 @@ class TestSentences:
 class TestScale:
     def test_the_badge_is_the_scale_in_one_phrase(self):
         study = get_study("sharing", "quick")
-        assert wording.badge(study, load_data(study.base.data, 0).train) == "8x8 digits, 100 images, 6 seeds"
+        assert wording.badge(study, load_data(study.base.data, 0).train) == (
+            f"8x8 digits, 100 images, {len(study.seeds)} seeds"
+        )
 
     @pytest.mark.parametrize(
         ("profile", "options", "called"),

@@ -56,6 +56,7 @@ def assembled(
         contrasts=known,
         tuning=Tuning(core, scale.rates, tuning_seeds(scale)) if core else None,
         threads=scale.threads,
+        scale=scale,
     )
 
 

@@ -41,4 +41,5 @@ def stability_study(scale: Profile) -> Study:
         baseline=next(iter(arms)),
         contrasts=contrasts,
         threads=scale.threads,
+        scale=scale,
     )

@@ -1,0 +1,86 @@
+"""Whether a setting can answer a question about accuracy at all: fitted, with room, and able to see what is there."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.wording import listed
+from dianet_lab.studies.catalog import STARTS, YARDSTICK
+from dianet_lab.studies.contrast import minus
+from dianet_lab.studies.rates import Runs
+
+FITTED, ROOM = 0.99, 0.95
+"""The training accuracy that every core arm must reach, and the test accuracy that plain must stay under."""
+
+
+class Assay(NamedTuple):
+    """The three checks of a setting, each ``True``, ``False`` or ``None`` (not known: too few runs).
+
+    Attributes:
+        fits: every core arm, at its own learning rate, reaches 99 % on the training images (mean over seeds).
+        room: plain stays under 95 % on the test images.
+        sees: plain is told from a network of half its width by the study's own test.
+        table: one row a check, with what was found.
+    """
+
+    fits: bool | None
+    room: bool | None
+    sees: bool | None
+    table: pd.DataFrame
+
+    @property
+    def accepted(self) -> bool:
+        """Whether all three hold; without the third, nothing may be called equivalent."""
+        return bool(self.fits and self.room and self.sees)
+
+    def sentence(self) -> str:
+        """What it means for the verdicts."""
+        if self.accepted:
+            return "The setting passes its assay: the networks fit, there is room above plain, a known gap is seen."
+        checks = {
+            "the networks fit": self.fits,
+            "there is room above plain": self.room,
+            "a known gap is seen": self.sees,
+        }
+        open_, failed = ([name for name, held in checks.items() if held is what] for what in (None, False))
+        parts = [f"it is not so that {listed(failed)}"] if failed else []
+        parts += [f"it is not known whether {listed(open_)}"] if open_ else []
+        return f"The setting does not pass its assay ({'; '.join(parts)}), so nothing here is called equivalent."
+
+
+def assay(runs: Runs) -> Assay:
+    """The assay of a study that has the core arms; each arm at its own learning rate where it has one."""
+    frame = runs.frame if runs.own is None else runs.own
+    done = frame[frame["status"] == "finished"]
+    core = [arm for arm in dict.fromkeys(frame["arm"]) if arm not in (YARDSTICK,)]
+    fitted = done[done["arm"].isin(core)].groupby("arm", sort=False)["train_accuracy"].mean()
+    worst = fitted.idxmin() if len(fitted) else None
+    plain = done.loc[done["arm"] == STARTS[0], "test_accuracy"].mean()
+    gap = effects(frame, minus(STARTS[0], YARDSTICK, primary=True)).iloc[0]
+    fits = None if worst is None or set(fitted.index) != set(core) else bool(fitted[worst] >= FITTED)
+    room = None if plain != plain else bool(plain < ROOM)
+    sees = None if gap["n"] < 3 else bool(gap["verdict"] in ("better", "different but negligible"))
+    rows = [
+        ("training images fitted", "every core arm at least 99 %", _worst(fitted, worst), fits),
+        ("room above plain", "plain under 95 % on test images", _percent(plain), room),
+        ("a known gap is seen", f"plain - {YARDSTICK}: better", _gap(gap), sees),
+    ]
+    words = {True: "holds", False: "FAILS", None: "not known"}
+    table = pd.DataFrame(rows, columns=["check", "asked", "found", "result"])
+    return Assay(fits, room, sees, table.assign(result=table["result"].map(lambda held: words[held])))
+
+
+def _worst(fitted: pd.Series, worst: str | None) -> str:
+    return "no run yet" if worst is None else f"{_percent(fitted[worst])} ({worst})"
+
+
+def _percent(value: float) -> str:
+    return "no run yet" if value != value else f"{100 * value:.1f} %"
+
+
+def _gap(gap: pd.Series) -> str:
+    if gap["n"] < 2:
+        return "too few seeds"
+    ends = f"[{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}]"
+    return f"{100 * gap['estimate']:+.1f} points {ends}, {gap['n']} seeds".replace("-", "\N{MINUS SIGN}")

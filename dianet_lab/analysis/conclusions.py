@@ -1,0 +1,170 @@
+"""What effects allow to say, in sentences: verdicts for primary contrasts, estimates for exploratory ones."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from dianet_lab.analysis.interval import points, written
+from dianet_lab.analysis.phrases import listed, plural, span, within
+from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EQUIVALENT, EXPLORATORY, FEWEST, NEGLIGIBLE, UNDECIDED
+
+NO_VERDICT = "exploratory, no verdict"
+SCOPE = "for new seeds, training draws and test images of this data set"
+
+
+def answer(subject: str, effects: pd.DataFrame, names: Sequence[str] | None = None, accuracy: bool = True) -> str:
+    """One sentence: whether ``subject`` is decided, and the numbers of its contrasts.
+
+    ``Whether it helps is undecided here: DIA - plain +1.0 points [−1.0, +3.0] (could be 1.0 worse or 3.0 better; about
+    40 seeds would tell) (95 % t intervals over 6 seeds).``
+
+    Args:
+        effects: rows of :func:`~dianet_lab.analysis.statistics.effects`.
+        names: which contrasts; all otherwise.
+        accuracy: the values are accuracies, told in points; else they keep their own unit, and more is ``higher``.
+    """
+    rows = effects if names is None else effects.set_index("contrast", drop=False).loc[list(names)]
+    explored = rows["verdict"].eq(EXPLORATORY).all()
+    told = "; ".join(_estimate(row, accuracy, noted=not explored) for _, row in rows.iterrows())
+    return f"{subject} is {_state(rows['verdict'])}: {told} ({_how(rows['n'])})."
+
+
+def could_be(effect: pd.Series, accuracy: bool = True) -> str:
+    """``could be 1.0 worse or 3.0 better; about 40 seeds would tell``; empty without an interval.
+
+    The seeds are those that find the smallest difference that matters with 80 % power. They are left out where the
+    spread is unknown, where so many were run, and for other values than accuracies, to which that difference does not
+    belong.
+    """
+    low, high = effect["low"], effect["high"]
+    if not math.isfinite(low):
+        return ""
+    worse, better = ("worse", "better") if accuracy else ("lower", "higher")
+    near, far = (_size(end, accuracy) for end in sorted((low, high), key=abs))
+    if low < 0 < high:
+        text = f"could be {_size(low, accuracy)} {worse} or {_size(high, accuracy)} {better}"
+    else:
+        text = f"could be {near} to {far} {better if low >= 0 else worse}"
+    needed = effect.get("seeds_needed", math.nan)
+    if accuracy and np.isfinite(needed) and needed > effect["n"]:
+        text += f"; about {float(f'{needed:.2g}'):,.0f} seeds would tell"
+    return text
+
+
+def seeds_sentence(effects: pd.DataFrame) -> str:
+    """How many seeds the undecided contrasts would take, with the fewest and the most."""
+    if not (undecided := effects["verdict"] == UNDECIDED).any():
+        return "No primary contrast is undecided here."
+    needed = effects.loc[undecided, "seeds_needed"].dropna()
+    if needed.empty:
+        return "No undecided contrast has a known spread, so no number of seeds can be given."
+    return (
+        f"With the spread measured here, the undecided contrasts would take {span(needed, 0)} seeds to find the "
+        "smallest difference that matters with 80 % power, corrected over the family."
+    )
+
+
+def verdicts_sentence(effects: pd.DataFrame) -> str:
+    """How many primary contrasts are decided, by name; then what the undecided ones could be, and how many others."""
+    primary = effects[effects["verdict"] != EXPLORATORY]
+    others = len(effects) - len(primary)
+    if primary.empty:
+        return f"All contrasts here are exploratory ({others}): estimates and intervals, no verdict."
+    decided = primary[primary["verdict"].isin(DECIDED)]
+    family = f"Of {plural(len(primary), 'primary contrast')} named before the run"
+    if decided.empty:
+        parts = [f"{family}, none is decided: their intervals cover zero, or Holm's correction leaves them open"]
+    else:
+        names = listed(f"{row.contrast} ({row.verdict})" for row in decided.itertuples())
+        parts = [f"{family}, {len(decided)} decided: {names}"]
+    if names := [row.contrast for row in primary.itertuples() if row.verdict == DEPENDS]:
+        parts.append(f"{listed(names)} {'depends' if len(names) == 1 else 'depend'} on the learning rate")
+    open_ones = [row for _, row in primary[primary["verdict"] == UNDECIDED].iterrows()]
+    if notes := [f"{row['contrast']} {note}" for row in open_ones if (note := _open(row, True))]:
+        parts.append(f"undecided: {', '.join(note.replace('; ', ' and ') for note in notes)}")
+    if others:
+        parts.append(f"{others} more exploratory, without a verdict")
+    return "; ".join(parts) + "."
+
+
+def crossed_sentence(effects: pd.DataFrame) -> str:
+    """Whether an interval comes to cover 0 when the test images are random too, which makes it longer."""
+    known = effects[effects["crossed_low"].notna() & effects["low"].notna()]
+    if known.empty:
+        return f"Without predictions of two seeds no interval can be given {SCOPE}."
+    excluded = (known["low"] > 0) | (known["high"] < 0)
+    lost = known.loc[excluded & (known["crossed_low"] <= 0) & (known["crossed_high"] >= 0), "contrast"]
+    if not excluded.any():
+        return f"No interval excludes 0 with these test images, and none {SCOPE}."
+    if lost.empty:
+        return f"Every interval that excludes 0 with these test images ({excluded.sum()} of {len(known)}) does {SCOPE}."
+    verb = "excludes" if len(lost) == 1 else "exclude"
+    return f"{listed(lost)} {verb} 0 for these test images only: the interval covers 0 {SCOPE}."
+
+
+def _state(verdicts: pd.Series) -> str:
+    primary = verdicts[verdicts != EXPLORATORY]
+    decided = primary.isin(DECIDED).sum()
+    if primary.empty:
+        return f"open here ({NO_VERDICT})"
+    if (primary == DEPENDS).all():
+        return "dependent on the learning rate here"
+    return "undecided here" if not decided else "decided here" if decided == len(primary) else "decided here in part"
+
+
+def _size(value: float, accuracy: bool) -> str:
+    return written(100 * abs(value), 1) if accuracy else written(abs(value), 3)
+
+
+def _how(seeds: pd.Series) -> str:
+    enough = seeds[seeds > 1]
+    return f"95 % t intervals over {span(enough, 0)} seeds" if len(enough) else "too few seeds for an interval"
+
+
+def _estimate(effect: pd.Series, accuracy: bool, noted: bool) -> str:
+    """``DIA - plain +0.5 points [−0.3, +1.3]`` with, in brackets, what is concluded from it."""
+    name = effect["contrast"]
+    if rival := effect.get("rival", ""):
+        name += f" (of which {rival} is the hardest)"
+    if not math.isfinite(effect["estimate"]):
+        return f"{name} unknown"
+    shown = points if accuracy else lambda value: written(value, 3, "+")
+    text = f"{name} {shown(effect['estimate'])}" + (" points" if accuracy else "")
+    if math.isfinite(effect["low"]):
+        text += f" [{shown(effect['low'])}, {shown(effect['high'])}]"
+    note = _note(effect, accuracy) if noted else ""
+    return f"{text} ({note})" if note else text
+
+
+def _note(effect: pd.Series, accuracy: bool) -> str:
+    """What the verdict of one contrast means."""
+    said, p = effect["verdict"], f"p = {effect['p_holm']:.2g} after Holm"
+    band = within(effect["delta"]) if accuracy else f"±{effect['delta']:g}"
+    if said == EXPLORATORY:
+        return NO_VERDICT
+    if said == UNDECIDED:
+        return _open(effect, accuracy)
+    if said == EQUIVALENT:
+        return f"{said}: equal within {band} here, not proved equal"
+    if said == NEGLIGIBLE:
+        return f"{said}: within {band}, {p}"
+    if said == DEPENDS:
+        own = effect["verdict_own"]
+        return f"{said}: {effect['verdict_common']} at the common one, {own} at each arm's own"
+    words = {} if accuracy else {"better": "higher", "worse": "lower"}
+    return f"{words.get(said, said)}, {p}"
+
+
+def _open(effect: pd.Series, accuracy: bool) -> str:
+    """What an undecided contrast could be, and why it is open although its interval excludes 0, if it does."""
+    if not math.isfinite(effect["low"]):
+        return ""
+    if not math.isfinite(effect["p_holm"]):
+        return "ties, no spread to test with"
+    notes = [could_be(effect, accuracy)]
+    if effect["low"] > 0 or effect["high"] < 0:
+        few = effect["n"] < FEWEST
+        notes.append("too few seeds for a verdict" if few else f"p = {effect['p_holm']:.2g} after Holm")
+    return "; ".join(notes)

@@ -1,0 +1,41 @@
+"""What the whole lab has found at a scale, read from the store: for the ledger, the summary and the plan."""
+
+from typing import Any
+
+import pandas as pd
+
+from dianet_lab.analysis.judgement import judge
+from dianet_lab.analysis.recipes import recipe_effects
+from dianet_lab.analysis.stability import stability_effects
+from dianet_lab.studies.catalog import STUDIES, get_study
+from dianet_lab.studies.rates import Runs, stored_runs
+from dianet_lab.studies.store import RunStore
+
+
+def lab_effects(profile: str, store: RunStore, **changes: Any) -> pd.DataFrame:
+    """Every contrast of every study that the store has runs of, with a column ``study``; see ``judge`` for the rest.
+
+    Args:
+        changes: ``seeds``, ``epochs``, ``data``, ``train_size``, as of ``get_study``.
+    """
+    tables = []
+    for name in STUDIES:
+        runs = stored_runs(get_study(name, profile, **changes), store)
+        if (runs.frame["status"] == "finished").any():
+            tables.append(_judged(runs, store).assign(study=name))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["study", "contrast", "primary"])
+
+
+def lab_results(profile: str, store: RunStore, **changes: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    """The same by ``(study, contrast)``, without contrasts that no seed has finished yet."""
+    table = lab_effects(profile, store, **changes)
+    return {(row["study"], row["contrast"]): row for row in table.to_dict("records") if row["n"] or row.get("lost", 0)}
+
+
+def _judged(runs: Runs, store: RunStore) -> pd.DataFrame:
+    if runs.study.name == "stability":
+        return stability_effects(runs.frame)
+    table = judge(runs, store)
+    if runs.study.name == "recipe":
+        return pd.concat([table, recipe_effects(runs.frame, runs.study.contrasts[0].delta)], ignore_index=True)
+    return table

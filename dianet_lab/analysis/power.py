@@ -1,0 +1,46 @@
+"""How many seeds would tell: the size of a study from a measured spread."""
+
+import bisect
+import math
+
+from statsmodels.stats.power import TTestPower
+
+from dianet_lab.analysis.interval import LEVEL
+
+POWER = 0.8
+
+SPREADLESS = 1e-6
+"""A spread below this is rounding: accuracies are counts of images, and one image in a million is none."""
+
+DETECT = 0.015
+"""The difference (fraction: 1.5 points) that the lab's primary contrasts are sized for."""
+
+FAMILY = 8
+"""The most primary contrasts that the whole lab has."""
+
+
+def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
+    """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or none.
+
+    Two-sided at 5 % over ``family``, by Bonferroni: the first step of Holm's correction, so that it is never too few.
+
+    Args:
+        sd: standard deviation of the paired differences over seeds (0 to 1), as is ``delta``.
+        family: how many contrasts share the 5 %.
+    """
+    if not sd > SPREADLESS:
+        return math.nan
+    alpha, effect = (1 - LEVEL) / family, delta / sd
+
+    def enough(n: int) -> bool:
+        return TTestPower().power(effect, n, alpha) >= POWER
+
+    top = 2
+    while not enough(top):
+        top *= 2
+    return bisect.bisect_left(range(top + 1), True, lo=max(2, top // 2), key=enough)
+
+
+def power_seeds(sd: float, difference: float = DETECT, family: int = FAMILY) -> float:
+    """The seeds that a study needs to detect ``difference`` (1.5 points) after Holm over the lab's whole family."""
+    return seeds_needed(sd, difference, family)

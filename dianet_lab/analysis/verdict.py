@@ -1,0 +1,64 @@
+"""The one rule by which a contrast gets its verdict, and Holm's correction over the family that shares the 5 %."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from statsmodels.stats.multitest import multipletests
+
+from dianet_lab.analysis.interval import LEVEL
+
+FEWEST = 3
+"""Seeds below which nothing is decided: two accuracies on some hundred images often have the same difference."""
+
+BETTER, WORSE, EQUIVALENT, NEGLIGIBLE = "better", "worse", "equivalent", "different but negligible"
+UNDECIDED, EXPLORATORY, DEPENDS = "undecided", "exploratory", "depends on learning rate"
+
+DECIDED = (BETTER, WORSE, EQUIVALENT, NEGLIGIBLE)
+"""Verdicts that answer a question; "depends on learning rate" says that it has no single answer."""
+
+
+def verdict(
+    low: float, high: float, p_holm: float, n: int, p_equal_holm: float = math.nan, equivalence: bool = True
+) -> str:
+    """The verdict of a primary contrast.
+
+    ============================ =================================================================
+    better, worse                the interval excludes 0 and ``p_holm`` is below 5 %
+    equivalent                   ``p_equal_holm`` is below 5 %: within the smallest difference that matters
+    different but negligible     both
+    undecided                    neither, or fewer than three seeds
+    ============================ =================================================================
+
+    Args:
+        low, high: the ends of the 95 % paired t interval.
+        p_holm: of the paired t test against 0, after Holm.
+        n: seeds.
+        p_equal_holm: of the two one-sided tests (TOST) against the smallest difference that matters, after Holm.
+        equivalence: whether equality may be stated at all. Without an assay (a control that is known to matter, and
+            was found to) a study that is blind to every difference would call all of them equivalent.
+    """
+    if n < FEWEST:
+        return UNDECIDED
+    different = p_holm < 1 - LEVEL and (low > 0 or high < 0)
+    equal = equivalence and p_equal_holm < 1 - LEVEL
+    if different and equal:
+        return NEGLIGIBLE
+    if different:
+        return BETTER if low > 0 else WORSE
+    return EQUIVALENT if equal else UNDECIDED
+
+
+def holm(p_values: Sequence[float], others: Sequence[float] = ()) -> np.ndarray:
+    """Holm's correction of ``p_values`` over one family, to which ``others`` belong too.
+
+    NaN is a member without a test: not run yet, too few seeds, or ties. It stays NaN and counts as p = 1, so that the
+    multipliers are those of the whole family from the first study on. This is conservative: whatever p-value takes its
+    place later, no corrected one of today can grow, and no verdict has to be taken back for it.
+    """
+    own = np.asarray(p_values, dtype=float)
+    if np.isnan(own).all():
+        return own
+    family = np.concatenate([own, np.asarray(others, dtype=float)])
+    corrected = multipletests(np.where(np.isnan(family), 1.0, family), method="holm")[1][: len(own)]
+    return np.where(np.isnan(own), math.nan, corrected)

@@ -1,0 +1,86 @@
+"""``dianet-lab claims``: what the lab's runs say to the published claims."""
+
+import math
+from typing import Annotated, Any
+
+import typer
+
+from dianet_lab.cli.words import table
+
+WIDTH = 150  # sentences stand beside numbers
+HOW_TO_READ = (
+    '"supported" means: by this lab\'s runs, at the scale stated; it is no confirmation of the paper. Effects are in '
+    "percentage points\nwith a 95 % interval; + and − without a verdict are illustrations."
+)
+
+
+def claims(
+    profile: Annotated[
+        str, typer.Option("--profile", help="The scale: smoke, quick, digits, cifar10 or paper.")
+    ] = "digits",
+) -> None:
+    """Show the published claims and what became of each: supported, contradicted, undecided, or not testable here."""
+    from rich.console import Console
+
+    from dianet_lab.analysis.claim_file import read_claims
+    from dianet_lab.analysis.lab_results import lab_results
+    from dianet_lab.analysis.ledger import STATUSES, Setting, ledger
+    from dianet_lab.profiles import get_profile
+    from dianet_lab.studies.store import RunStore
+
+    setting = Setting.of(get_profile(profile).base, profile)
+    rows = ledger(read_claims(), lab_results(profile, RunStore()), setting)
+    console = Console(width=max(Console().width, WIDTH))
+    for status in STATUSES:
+        group = rows[rows["status"] == status]
+        if len(group):
+            console.print(_drawn(group, f"{status}: {len(group)} of {len(rows)}"))
+    print(f"Studies: {setting.scale}, profile {profile}.\n{HOW_TO_READ}")
+
+
+def _drawn(group: Any, title: str) -> Any:
+    """The rows of one status, with what was found told in one column; words are folded, never cut off."""
+    import pandas as pd
+    from rich.markup import escape
+
+    from dianet_lab.analysis.ledger import NOT_RUN
+
+    group = group.map(lambda value: escape(value) if isinstance(value, str) else value)
+    said = (group["grade"] == "computed").map({True: "computed: ", False: "published: "}) + group["numbers"]
+    numbers = said.where(group["numbers"] != "", "")
+    shown = pd.DataFrame(
+        {
+            "claim": _lines(group["claim"], numbers),
+            "source": group["source"] + "; " + group["grade"],
+            "tested by": _lines(group["study"] + ": " + group["contrast"], group["note"]),
+            "found": [escape(told(row)) for row in group.to_dict("records")],
+            "why": group["why"],
+            "link": group["link"],
+        }
+    )
+    if (group["status"] == NOT_RUN).all():
+        testable = shown["why"].map(lambda why: "no: another scale" if why else "yes")
+        shown = shown.assign(why=testable).rename(columns={"why": "testable here"})
+    if not shown["found"].any():
+        shown = shown.drop(columns="found")
+    drawn = table(shown, {}, title)
+    drawn.show_lines = True
+    for column in drawn.columns:
+        column.overflow = "fold"
+    return drawn
+
+
+def _lines(upper: Any, lower: Any) -> Any:
+    """Two columns of text in one, below each other; no empty line."""
+    return (upper + "\n" + lower).str.rstrip()
+
+
+def told(row: dict[str, Any]) -> str:
+    """The effect of a row of the ledger: ``+0.5 [−0.3, +1.3], n = 24, undecided``; empty where there is none."""
+    from dianet_lab.analysis.interval import points
+
+    if not math.isfinite(row["estimate"]):
+        return ""
+    known = math.isfinite(row["low"]) and math.isfinite(row["high"])
+    interval = f" [{points(row['low'])}, {points(row['high'])}]" if known else ""
+    return ", ".join(filter(None, (f"{points(row['estimate'])}{interval}", f"n = {row['n']:g}", row["verdict"])))

@@ -1,0 +1,248 @@
+"""The ledger of claims: when a claim is settled, and how it is shown."""
+
+import math
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from dianet_lab.analysis import computed
+from dianet_lab.analysis.claim_file import EXPECTATIONS, Claim, Preconditions, read_claims
+from dianet_lab.analysis.ledger import (
+    COLUMNS,
+    CONTRADICTED,
+    NOT_RUN,
+    SUPPORTED,
+    TOO_SMALL,
+    UNDECIDED,
+    Setting,
+    direction,
+    judged,
+    ledger,
+    report_of,
+    unmet,
+)
+from dianet_lab.cli.app import app
+from dianet_lab.cli.claims import told
+from dianet_lab.config import DataConfig, RunConfig
+from dianet_lab.errors import ConfigError
+from dianet_lab.profiles import PROFILES, get_profile
+
+CLAIMS = read_claims()
+
+
+def claim(expects="better", **fields):
+    needs = {"data": ("cifar100",)} if fields.get("kind", "accuracy") == "accuracy" else {}
+    given = {"id": "one", "claim": "It helps.", "source": "paper", "grade": "seen", "kind": "accuracy"}
+    given |= {
+        "study": "sharing",
+        "contrast": "DIA - plain",
+        "expects": expects,
+        "preconditions": Preconditions(**needs),
+    }
+    return Claim(**given | fields)
+
+
+def setting(profile="paper", **changes):
+    return Setting.of(get_profile(profile).base.override(changes), profile)
+
+
+def result(verdict, estimate=0.02, low=0.015, high=0.025, **others):
+    return {"estimate": estimate, "low": low, "high": high, "n": 5, "verdict": verdict, **others}
+
+
+SMALL = {
+    "model.depth": 20, "model.width": 16, "data.train_size": 100, "train.epochs": 100, "train.batch_size": 32,
+}  # fmt: skip
+
+
+class TestSetting:
+    def test_is_what_the_configuration_says(self):
+        here = setting("paper", **{"data.train_size": None, "data.val_size": 0, "train.batch_size": 128})
+        assert (here.data, here.images, here.depth, here.block, here.blocks) == (
+            "cifar100",
+            50_000,
+            164,
+            "bottleneck",
+            18,
+        )
+        assert here.updates == here.epochs * 391 and not here.demonstration and here.scale == "CIFAR-100, ResNet-164"
+
+    def test_of_digits_is_small(self):
+        assert setting("digits").scale.startswith("8x8 digits, ResNet-")
+
+    def test_says_that_a_demonstration_is_one(self):
+        assert setting("quick").demonstration
+        assert Setting.of(PROFILES["paper"].base, "paper", demonstration=True).demonstration
+
+    def test_does_not_guess_how_many_images_a_folder_has(self):
+        here = Setting.of(RunConfig(data=DataConfig(source="parquet", path="x", fingerprint="y")), "paper")
+        assert here.images is None and here.updates is None
+        assert unmet(Preconditions(min_updates=5), here) == ["updates unknown, needs 5"]
+
+    @pytest.mark.parametrize(
+        ("needs", "words"),
+        [
+            ({"data": ("cifar10", "cifar100")}, "data digits, needs cifar10 or cifar100"),
+            ({"block": "bottleneck"}, "basic blocks, needs bottleneck"),
+            ({"min_depth": 164}, "depth 20, needs 164"),
+            ({"min_blocks": 4}, "blocks a stage 3, needs 4"),
+            ({"min_width": 17}, "width 16, needs 17"),
+            ({"min_images": 45_000}, "training images 100, needs 45,000"),
+            ({"min_epochs": 1000}, "epochs 100, needs 1,000"),
+            ({"min_updates": 1000}, "updates 300, needs 1,000"),
+        ],
+    )
+    def test_what_is_not_met_is_said_in_words(self, needs, words):
+        here = setting("quick", **SMALL)
+        assert unmet(Preconditions(**needs), here) == [words]
+
+    def test_what_is_just_met_is_met(self):
+        needs = Preconditions(data=("cifar100",), block="bottleneck", min_depth=164, min_blocks=18, min_epochs=160)
+        assert unmet(needs, setting("paper")) == []
+
+
+VERDICTS = ("better", "worse", "equivalent", "different but negligible")
+SETTLED = {  # expects -> status by verdict; y supported, n contradicted, ? undecided
+    "better": "ynnn",
+    "more": "ynnn",
+    "worse": "nynn",
+    "fewer": "nynn",
+    "different": "yynn",
+    "equivalent": "??yy",
+    "not better": "nyyy",
+    "not worse": "ynyy",
+}
+STATUS = {"y": SUPPORTED, "n": CONTRADICTED, "?": UNDECIDED}
+
+
+class TestStatus:
+    def test_every_expectation_has_a_rule(self):
+        assert set(SETTLED) == set(EXPECTATIONS)
+
+    @pytest.mark.parametrize(
+        ("expects", "verdict", "status"),
+        [(e, v, STATUS[s]) for e, row in SETTLED.items() for v, s in zip(VERDICTS, row, strict=True)],
+    )
+    def test_follows_the_verdict_where_the_preconditions_are_met(self, expects, verdict, status):
+        assert judged(claim(expects), result(verdict), setting("paper"))[0] == status
+
+    @pytest.mark.parametrize("expects", EXPECTATIONS)
+    @pytest.mark.parametrize("verdict", ["undecided", "depends on learning rate", "exploratory", "", math.nan])
+    def test_is_undecided_for_every_other_verdict(self, expects, verdict):
+        assert judged(claim(expects), result(verdict), setting("paper"))[0] == UNDECIDED
+
+    def test_an_exploratory_contrast_says_so(self):
+        assert judged(claim(), result("exploratory"), setting("paper"))[1].startswith("exploratory")
+
+    def test_a_gain_that_is_too_small_to_matter_contradicts_a_gain_in_size(self):
+        assert judged(claim(), result("different but negligible"), setting("paper"))[1].startswith("in size")
+
+    @pytest.mark.parametrize(
+        ("low", "high", "status"),
+        [
+            (0.011, 0.03, CONTRADICTED),
+            (0.009, 0.03, UNDECIDED),
+            (-0.03, -0.011, CONTRADICTED),
+            (-0.03, -0.009, UNDECIDED),
+        ],
+    )
+    def test_an_equality_is_contradicted_only_by_what_surely_matters(self, low, high, status):
+        found = result("better" if low > 0 else "worse", (low + high) / 2, low, high, delta=0.01)
+        assert judged(claim("equivalent"), found, setting("paper"))[0] == status
+
+    @pytest.mark.parametrize("found", [{}, {"estimate": math.nan, "n": 0, "lost": 0}])
+    def test_without_a_result_it_is_not_yet_run(self, found):
+        assert judged(claim(), found, setting("paper")) == (NOT_RUN, "")
+        assert "would not settle it: data digits" in judged(claim(), found, setting("digits"))[1]
+
+    def test_with_every_seed_lost_it_is_undecided_and_not_unrun(self):
+        found = {"estimate": math.nan, "n": 0, "lost": 5, "verdict": "undecided"}
+        assert judged(claim(), found, setting("paper")) == (UNDECIDED, "no seed finished in every arm")
+
+    @pytest.mark.parametrize("verdict", [*VERDICTS, "undecided", "exploratory"])
+    def test_a_small_run_settles_nothing(self, verdict):
+        status, why = judged(claim(), result(verdict), setting("digits"))
+        assert status == TOO_SMALL and "data digits, needs cifar100" in why
+
+    @pytest.mark.parametrize("profile", ["smoke", "quick"])
+    def test_a_demonstration_settles_nothing(self, profile):
+        mechanism = claim(kind="mechanism")
+        assert judged(mechanism, result("better"), setting(profile)) == (
+            TOO_SMALL, f"profile {profile} is a demonstration",
+        )  # fmt: skip
+
+    def test_a_mechanism_may_be_shown_on_digits(self):
+        assert judged(claim(kind="mechanism"), result("better"), setting("digits"))[0] == SUPPORTED
+
+
+class TestLedger:
+    def test_tells_the_effect_of_a_claim_that_is_not_testable_as_an_illustration(self):
+        key = ("sharing", "DIA - plain")
+        row = ledger([claim()], {key: result("worse", -0.02, -0.03, -0.01)}, setting("digits")).iloc[0]
+        assert row["status"] == TOO_SMALL and row["direction"] == "−" and row["scale"].startswith("8x8 digits")
+        assert (row["estimate"], row["low"], row["high"], row["n"]) == (-0.02, -0.03, -0.01, 5)
+        assert row["link"] == "01_sharing.html" and row["grade"] == "seen"
+
+    def test_has_a_row_a_claim_in_their_order_even_with_no_result(self, monkeypatch):
+        monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(True, name))
+        rows = ledger(CLAIMS, {}, setting("paper"))
+        assert tuple(rows.columns) == COLUMNS and list(rows["id"]) == [one.id for one in CLAIMS]
+        assert set(rows["status"]) == {NOT_RUN, SUPPORTED}
+        assert (rows.loc[rows["status"] == SUPPORTED, "study"] == "computed").all()
+        assert rows["estimate"].isna().all() and (rows["direction"] == "").all()
+
+    def test_of_no_claims_has_the_columns(self):
+        assert tuple(ledger([], {}, setting()).columns) == COLUMNS
+
+    @pytest.mark.parametrize(("holds", "status"), [(True, SUPPORTED), (False, CONTRADICTED)])
+    def test_a_computation_settles_its_claim_at_any_scale(self, monkeypatch, holds, status):
+        monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(holds, "12 of 12"))
+        one = claim(kind="cost", study=None, contrast=None, expects=None, computed="check")
+        row = ledger([one], {}, setting("smoke")).iloc[0]
+        assert (row["status"], row["why"], row["contrast"]) == (status, "12 of 12", "check")
+
+    @pytest.mark.parametrize(("estimate", "sign"), [(0.1, "+"), (-0.1, "−"), (0.0, "0"), (math.nan, "")])
+    def test_a_direction_is_a_sign(self, estimate, sign):
+        assert direction(estimate) == sign
+
+    def test_a_study_without_a_notebook_has_no_link(self):
+        assert report_of("nothing") == ""
+
+
+class TestCommand:
+    @pytest.fixture
+    def shown(self, monkeypatch):
+        """The output of the command for given results."""
+
+        def run(results, *options):
+            fake = SimpleNamespace(lab_results=lambda profile, store: results)
+            monkeypatch.setitem(sys.modules, "dianet_lab.analysis.lab_results", fake)
+            monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(True, name))
+            return CliRunner().invoke(app, ["claims", *options])
+
+        return run
+
+    def test_groups_the_claims_and_says_how_to_read_them(self, shown):
+        text = shown({("sharing", "DIA - plain"): result("better")}).output
+        titles = re.findall(r"^(\w[\w ]+): (\d+) of (\d+) *$", text, re.MULTILINE)
+        assert [title for title, _, _ in titles] == [SUPPORTED, TOO_SMALL, NOT_RUN]
+        assert sum(int(count) for _, count, _ in titles) == len(CLAIMS)
+        assert "no confirmation of the paper" in text and "8x8 digits" in text
+
+    def test_shows_the_effect_with_its_interval(self, shown):
+        assert told(result("better")) == "+2.0 [+1.5, +2.5], n = 5, better"
+        assert told(result("", low=math.nan, high=math.nan)) == "+2.0, n = 5"
+        assert told(result("", estimate=math.nan)) == ""
+
+    def test_says_which_claims_that_were_not_run_could_be_settled_here(self, shown):
+        """At the paper's scale all but the two about narrow networks; on digits the two about how a number comes."""
+        needs_another = [shown({}, "--profile", name).output.count("no: another scale") for name in ("paper", "digits")]
+        tested = sum(one.study is not None for one in CLAIMS)
+        assert needs_another == [2, tested - 2]
+
+    def test_explains_an_unknown_profile(self, shown):
+        with pytest.raises(ConfigError, match="did you mean 'digits'"):
+            raise shown({}, "--profile", "digit").exception
