@@ -51,10 +51,13 @@ class Assay(NamedTuple):
 
 def assay(runs: Runs) -> Assay:
     """The assay of a study that has the core arms; each arm at its own learning rate where it has one."""
-    frame = runs.frame if runs.own is None else runs.own
+    tuned = runs.study.tuning.arms if runs.study.tuning else runs.study.arms
+    frame = runs.frame[runs.frame["arm"].isin(tuned)]
+    if runs.own is not None:
+        frame = pd.concat([frame[~frame["arm"].isin(runs.own["arm"])], runs.own], ignore_index=True)
     done = frame[frame["status"] == "finished"]
-    core = [arm for arm in dict.fromkeys(frame["arm"]) if arm not in (YARDSTICK,)]
-    fitted = done[done["arm"].isin(core)].groupby("arm", sort=False)["train_accuracy"].mean()
+    core = [arm for arm in tuned if arm != YARDSTICK]
+    fitted = done[done["arm"].isin(core)].groupby("arm", sort=False)["train_accuracy"].mean().dropna()
     worst = fitted.idxmin() if len(fitted) else None
     plain = done.loc[done["arm"] == STARTS[0], "test_accuracy"].mean()
     gap = effects(frame, minus(STARTS[0], YARDSTICK, primary=True)).iloc[0]

@@ -44,9 +44,7 @@ def assay_of(runs: Runs, store: RunStore) -> Assay | None:
 
 
 def allowed(runs: Runs, family: list[Runs]) -> bool:
-    """Whether anything of a study may be called equivalent; one that is not of the catalogue has no assay."""
-    if runs.study.scale is None:
-        return True
+    """Whether anything of a study may be called equivalent; without core arms, its or a sister's, there is no assay."""
     with_core = [one for one in (runs, *family) if one.study.tuning is not None]
     return bool(with_core) and assay(with_core[0]).accepted
 

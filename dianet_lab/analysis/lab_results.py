@@ -1,5 +1,6 @@
 """What the whole lab has found at a scale, read from the store: for the ledger, the summary and the plan."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,23 +13,29 @@ from dianet_lab.studies.rates import Runs, stored_runs
 from dianet_lab.studies.store import RunStore
 
 
-def lab_effects(profile: str, store: RunStore, **changes: Any) -> pd.DataFrame:
-    """Every contrast of every study that the store has runs of, with a column ``study``; see ``judge`` for the rest.
+def lab_runs(profile: str, store: RunStore, **changes: Any) -> dict[str, Runs]:
+    """The runs of every study that the store has any of, by the study's name.
 
     Args:
         changes: ``seeds``, ``epochs``, ``data``, ``train_size``, as of ``get_study``.
     """
-    tables = []
-    for name in STUDIES:
-        runs = stored_runs(get_study(name, profile, **changes), store)
-        if (runs.frame["status"] == "finished").any():
-            tables.append(_judged(runs, store).assign(study=name))
+    found = {name: stored_runs(get_study(name, profile, **changes), store) for name in STUDIES}
+    return {name: runs for name, runs in found.items() if runs.frame["status"].isin(["finished", "diverged"]).any()}
+
+
+def lab_effects(studies: Mapping[str, Runs], store: RunStore) -> pd.DataFrame:
+    """Every contrast of these studies, with a column ``study``; see ``judge`` for the rest."""
+    tables = [_judged(runs, store).assign(study=name) for name, runs in studies.items()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["study", "contrast", "primary"])
 
 
 def lab_results(profile: str, store: RunStore, **changes: Any) -> dict[tuple[str, str], dict[str, Any]]:
-    """The same by ``(study, contrast)``, without contrasts that no seed has finished yet."""
-    table = lab_effects(profile, store, **changes)
+    """The effects by ``(study, contrast)``, without contrasts that no seed has finished yet."""
+    return by_contrast(lab_effects(lab_runs(profile, store, **changes), store))
+
+
+def by_contrast(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of :func:`lab_effects` by ``(study, contrast)``."""
     return {(row["study"], row["contrast"]): row for row in table.to_dict("records") if row["n"] or row.get("lost", 0)}
 
 

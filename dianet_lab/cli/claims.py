@@ -1,6 +1,5 @@
 """``dianet-lab claims``: what the lab's runs say to the published claims."""
 
-import math
 from typing import Annotated, Any
 
 import typer
@@ -44,6 +43,7 @@ def _drawn(group: Any, title: str) -> Any:
     from rich.markup import escape
 
     from dianet_lab.analysis.ledger import NOT_RUN
+    from dianet_lab.analysis.ledger_table import told
 
     group = group.map(lambda value: escape(value) if isinstance(value, str) else value)
     said = (group["grade"] == "computed").map({True: "computed: ", False: "published: "}) + group["numbers"]
@@ -74,13 +74,3 @@ def _lines(upper: Any, lower: Any) -> Any:
     """Two columns of text in one, below each other; no empty line."""
     return (upper + "\n" + lower).str.rstrip()
 
-
-def told(row: dict[str, Any]) -> str:
-    """The effect of a row of the ledger: ``+0.5 [−0.3, +1.3], n = 24, undecided``; empty where there is none."""
-    from dianet_lab.analysis.interval import points
-
-    if not math.isfinite(row["estimate"]):
-        return ""
-    known = math.isfinite(row["low"]) and math.isfinite(row["high"])
-    interval = f" [{points(row['low'])}, {points(row['high'])}]" if known else ""
-    return ", ".join(filter(None, (f"{points(row['estimate'])}{interval}", f"n = {row['n']:g}", row["verdict"])))

@@ -19,6 +19,9 @@ def plan(
     seeds: Seeds = None,
     workers: Workers = "auto",
     device: Device = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build every network and take one step of it instead.")
+    ] = False,
     as_yaml: Annotated[
         bool, typer.Option("--yaml", help="Print the study as a YAML file instead, to be edited.")
     ] = False,
@@ -35,6 +38,9 @@ def plan(
         from dianet_lab.studies.export import study_to_yaml
 
         print(study_to_yaml(study), end="")
+        return
+    if dry_run:
+        _print_dry_run(study, device)
         return
     from rich.console import Console
 
@@ -87,3 +93,14 @@ def _print_power(study: Any, store: Any) -> None:
     formats = {"spread (points)": "{:.2f}", "seeds needed": "{:.0f}"}
     title = f"seeds that detect {100 * DETECT:g} points with 80 % power after Holm over {FAMILY} contrasts"
     Console(width=max(Console().width, WIDTH)).print(table(spreads.rename(columns=names), formats, title))
+
+
+def _print_dry_run(study: Any, device: str) -> None:
+    from rich.console import Console
+
+    from dianet_lab.studies.dry_run import dry_run
+
+    steps = dry_run(study, device, lambda arm: print(f"one step of {arm!r}", flush=True))
+    drawn = table(steps, {"parameters": "{:,}", "loss": "{:.3f}"}, f"{study.name}: one step of each network")
+    Console(width=max(Console().width, WIDTH)).print(drawn)
+    print(f"All {len(steps)} networks of {len(study.arms)} arms were built and took a step.")

@@ -67,8 +67,31 @@ def plot_arms(
     ax.set_yticks(range(len(arms)), [_row_label(arm, frame[frame["arm"] == arm], finished) for arm in arms])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
+    _leave_out_far(ax, 100 * finished.set_index("arm")[value], arms)
     legend_above(ax, seed_key())
     return ax
+
+
+FAR = 5
+"""Quartile distances below the lower quartile at which a run is told at the edge, lest it squeeze all others."""
+
+
+def _leave_out_far(ax: Axes, percent: pd.Series, arms: list[str]) -> None:
+    """Let the axis begin where most runs are, and write each run far below at its left edge, with its number."""
+    shown = percent[percent.index.isin(arms)]
+    if shown.empty:
+        return
+    low, high = np.quantile(shown, [0.25, 0.75])
+    near = shown >= low - FAR * (high - low)
+    if near.all():
+        return
+    left, right = shown[near].min(), ax.get_xlim()[1]
+    ax.set_xlim(left - 0.16 * (right - left), right)
+    for row, arm in enumerate(arms):
+        far = sorted(shown[~near & (shown.index == arm)])
+        if far:
+            text = "◀ " + ", ".join(f"{value:.1f}" for value in far)
+            ax.text(0.005, row, text, transform=ax.get_yaxis_transform(), va="center", color=INK, fontsize=9, gid="far")
 
 
 def seed_key() -> list[Line2D]:

@@ -1,99 +1,113 @@
-"""Schematics of a stage: who owns an attention unit, and whether its state walks on."""
+"""Schematics of a stage: who owns an attention unit, and what of its state walks on."""
 
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import Patch
 
-from dianet_lab.errors import unknown_name
-from dianet_lab.plots.style import INK, arm_style, own_axes, readable
+from dianet_lab.errors import ConfigError, unknown_name
+from dianet_lab.plots.style import INK, own_axes
+from dianet_lab.plots.wiring_parts import (
+    CLOCK,
+    GATE,
+    PITCH,
+    SQUEEZE,
+    STATE,
+    STREAM,
+    arrow,
+    draw_block,
+    draw_gates,
+    draw_unit,
+)
+from dianet_lab.plots.wiring_states import EMBEDDING, EMBEDDING_FILL, MEAN_FILL, MEMORIES, draw_states, unit_top
 
-STREAM = "#6b6b6b"
-SQUEEZE = "#009e73"
-GATE = "#d55e00"
-STATE = "#0072b2"
-
-PITCH = 4.1
-"""Length of one block in drawing units; everything within a block is measured from its left end."""
-
-UNIT_BOTTOM, UNIT_TOP, STATE_HEIGHT = 2.0, 3.9, 2.62
-TAP, PRODUCT, SUM = 2.25, 2.9, 3.65
-"""Where in a block the squeeze is taken, the gate multiplies and the shortcut is added."""
-
-USE = (TAP + PRODUCT) / 2
-
-BOTTOM, MARGINS = -2.65, 1.4
-"""Lower end of a drawing, and what it is wider than its blocks."""
+BOTTOM, PLAIN_TOP, MARGINS = -2.65, 1.1, 1.4
+"""Lower end of a drawing, upper end of one without units, and what a drawing is wider than its blocks."""
 
 UNIT_NAMES = {"lstm": "LSTM", "se": "SE"}
 
+Panel = tuple[str, str | int, str | None, str] | tuple[str, str | int, str | None, str, bool]
+"""``(title, sharing, memory, unit)``, and where there may be one, ``layer_embedding``."""
 
-def draw_wiring(ax: Axes | None, sharing: str | int, memory: str | None, unit: str = "lstm", blocks: int = 3) -> Axes:
+
+def draw_wiring(
+    ax: Axes | None,
+    sharing: str | int,
+    memory: str | None,
+    unit: str = "lstm",
+    blocks: int = 3,
+    layer_embedding: bool = False,
+) -> Axes:
     """One stage as a diagram: blocks from left to right, the attention unit(s) above, the code's names below.
 
     Args:
         ax: where to draw; a new figure where ``None``.
         sharing: ``stage`` (one unit for all blocks), ``none`` (one a block) or k (one for each k consecutive blocks).
-        memory: ``carried`` (the state walks to the next block) or ``none`` (zero state at every block); a unit
-            other than the LSTM has no state and ignores it.
+        memory: ``carried`` (the state walks to the next block), ``detached`` (it walks on, its gradient does not come
+            back), ``clock`` (the state of the same unit run on the batch's mean squeezes) or ``none`` (zero state at
+            every block). Ignored where ``unit`` is not ``lstm``: no other unit's state is drawn.
         unit: ``lstm``, ``se``, any other unit's name, or ``none`` for the plain backbone.
         blocks: how many blocks.
+        layer_embedding: whether each block adds a learned vector to the pre-activations of the LSTM's gates.
+
+    Raises:
+        ConfigError: an unknown memory, or a layer embedding of another unit than the LSTM.
     """
-    if unit == "lstm" and memory not in ("carried", "none"):
-        raise unknown_name("memory", memory, ("carried", "none"))
+    stateful = unit == "lstm"
+    _check(memory, unit, layer_embedding)
     ax = own_axes(ax, 8.5, 3.9)
     for block in range(blocks):
-        _draw_block(ax, block * PITCH, first=block == 0, gated=unit != "none")
-    _arrow(ax, (blocks * PITCH - 0.35, 0), (blocks * PITCH + 0.35, 0), STREAM)
+        draw_block(ax, block * PITCH, first=block == 0, gated=unit != "none")
+    arrow(ax, (blocks * PITCH - 0.35, 0), (blocks * PITCH + 0.35, 0), STREAM)
+    top = _top(memory, unit, layer_embedding)
     if unit != "none":
-        for number, members in enumerate(_owned(blocks, sharing)):
-            _draw_unit(ax, members, number, UNIT_NAMES.get(unit, unit), sharing == "stage", stateful=unit == "lstm")
-        _draw_gates(ax, blocks)
-        if unit == "lstm":
-            _draw_states(ax, blocks, sharing, carried=memory == "carried")
-    ax.text(
-        blocks * PITCH / 2,
-        -2.05,
-        _code(sharing, memory, unit),
-        family="monospace",
-        ha="center",
-        va="top",
-        fontsize=10,
-        gid="code",
-    )
-    top = UNIT_TOP if unit != "none" else 1.1
+        owned = _owned(blocks, sharing)
+        for number, members in enumerate(owned):
+            draw_unit(ax, members, number, UNIT_NAMES.get(unit, unit), sharing == "stage", stateful, top)
+        draw_gates(ax, blocks)
+        if stateful:
+            draw_states(ax, blocks, memory, layer_embedding, roomy=len(owned[0]) > 1)
+    _write_code(ax, blocks * PITCH / 2, _code(sharing, memory, unit, layer_embedding))
     ax.set(xlim=(-0.9, blocks * PITCH + 0.5), ylim=(BOTTOM, top + 0.15))
-    ax.set_aspect("equal")
+    ax.set_aspect("equal", anchor="S")
     ax.axis("off")
     return ax
 
 
-def plot_wirings(panels: Sequence[tuple[str, str | int, str | None, str]], *, blocks: int = 3) -> Figure:
-    """Several wirings in one figure, two a row (one where a stage is long), with one key of the arrows below.
+def plot_wirings(panels: Sequence[Panel], *, blocks: int = 3) -> Figure:
+    """Several wirings in one figure, two a row (one where a stage is long), with one key for all.
+
+    The key is below, or in the last place of the grid where it is long and that place is free.
 
     Args:
-        panels: ``(title, sharing, memory, unit)`` of each.
+        panels: ``(title, sharing, memory, unit)`` of each, or ``(title, sharing, memory, unit, layer_embedding)``.
         blocks: how many blocks a stage has.
     """
     columns = min(2, len(panels)) if blocks <= 3 else 1
-    rows = -(-len(panels) // columns)
+    tops = [max(_top(*panel[2:]), _top("none", "lstm")) for panel in panels]
+    heights = [max(tops[start : start + columns]) - BOTTOM for start in range(0, len(panels), columns)]
+    handles = _key(panels)
+    free = len(panels) % columns and len(handles) > 4
     scale = (9 / columns - 0.1) / (blocks * PITCH + MARGINS)  # inches per drawing unit
-    size = (9, 0.4 + rows * (0.3 + scale * (UNIT_TOP - BOTTOM)))
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for ax, (title, sharing, memory, unit) in zip(axes.flat, panels, strict=False):
-        draw_wiring(ax, sharing, memory, unit, blocks)
+    key_columns = len(handles) if len(handles) <= 4 else 2
+    key = 0.1 if free else 0.16 + 0.24 * -(-len(handles) // key_columns)
+    size = (9, key + 0.3 * len(heights) + scale * sum(heights))
+    figure, axes = plt.subplots(
+        len(heights), columns, figsize=size, squeeze=False, layout="constrained", height_ratios=heights
+    )
+    for ax, (title, sharing, memory, unit, *embedding) in zip(axes.flat, panels, strict=False):
+        draw_wiring(ax, sharing, memory, unit, blocks, *embedding)
         ax.set_title(title, loc="center")
     for ax in axes.flat[len(panels) :]:
         ax.axis("off")
-    keys = [("squeeze (average pool)", SQUEEZE), ("gate", GATE), ("state (h, c)", STATE), ("shortcut", STREAM)]
-    stateful = any(unit == "lstm" for *_, unit in panels)
-    handles = [
-        Line2D([], [], color=color, linewidth=2.2, label=name) for name, color in keys if stateful or color != STATE
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    if free:
+        axes.flat[-1].legend(handles=handles, loc="center", frameon=False, labelspacing=0.7)
+    else:
+        figure.legend(handles=handles, loc="outside lower center", ncols=key_columns, frameon=False)
     return figure
 
 
@@ -114,131 +128,59 @@ def _owned(blocks: int, sharing: str | int) -> list[range]:
     return [range(start, min(start + int(size), blocks)) for start in range(0, blocks, int(size))]
 
 
-def _code(sharing: str | int, memory: str | None, unit: str) -> str:
+def _check(memory: str | None, unit: str, layer_embedding: bool) -> None:
+    if unit == "lstm" and memory not in MEMORIES:
+        raise unknown_name("memory", memory, MEMORIES)
+    if unit != "lstm" and layer_embedding:
+        raise ConfigError(f"layer_embedding: got True, but only that of unit 'lstm' is drawn, and unit is {unit!r}")
+
+
+def _top(memory: str | None, unit: str, layer_embedding: bool = False) -> float:
+    """Upper end of what is drawn, in drawing units."""
+    if unit == "none":
+        return PLAIN_TOP
+    return unit_top(memory, layer_embedding) if unit == "lstm" else unit_top(None, False)
+
+
+def _code(sharing: str | int, memory: str | None, unit: str, layer_embedding: bool) -> str:
     """The configuration as one types it."""
     if unit == "none":
         return 'unit="none"'
     owner = f'sharing="{sharing}"' if isinstance(sharing, str) else f"sharing={sharing}"
-    return f'{owner}, memory="{memory}"' if unit == "lstm" else f'unit="{unit}", {owner}'
+    if unit != "lstm":
+        return f'unit="{unit}", {owner}'
+    return f'{owner}, memory="{memory}"' + (", layer_embedding=True" if layer_embedding else "")
 
 
-def _draw_block(ax: Axes, left: float, first: bool, gated: bool) -> None:
-    """Branch, product with the gate, sum with the shortcut. The names stand at the first block only."""
-    _arrow(ax, (left - 0.35, 0), (left + 0.4, 0), STREAM)
-    _box(ax, left + 0.4, -0.5, 1.6, 1.0, "#f1f1f1", STREAM, gid="branch")
-    ax.text(left + 1.2, 0, "branch", ha="center", va="center", fontsize=9.5)
-    if gated:
-        _arrow(ax, (left + 2.0, 0), (left + PRODUCT - 0.25, 0), STREAM)
-        _node(ax, left + PRODUCT, "×", GATE)
-    _arrow(ax, (left + (PRODUCT + 0.25 if gated else 2.0), 0), (left + SUM - 0.25, 0), STREAM)
-    _node(ax, left + SUM, "+", STREAM)
-    ax.plot(
-        [left + 0.1, left + 0.1, left + SUM],
-        [0, -1.0, -1.0],
-        color=STREAM,
-        linewidth=1.4,
-        gid="shortcut",
-        solid_joinstyle="round",
+def _write_code(ax: Axes, x: float, code: str) -> None:
+    """Below the drawing; a long one is smaller, so that it stays within one of two panels."""
+    style = {"family": "monospace", "fontsize": min(10, 470 / len(code)), "gid": "code"}
+    ax.text(x, -2.05, code, ha="center", va="top", **style)
+
+
+def _key(panels: Sequence[Panel]) -> list[Artist]:
+    """What the colours and signs of these panels mean."""
+    recurrent = [panel for panel in panels if panel[3] == "lstm"]
+    memories = {panel[2] for panel in recurrent}
+    lines = [("squeeze (average pool)", SQUEEZE, "-"), ("gate", GATE, "-")]
+    lines += [("state (h, c)", STATE, "-")] if recurrent else []
+    lines += [("shortcut", STREAM, "-")]
+    lines += (
+        [("state of the mean squeezes: the same\nfor all images, no single one is in it", CLOCK, "-")]
+        if "clock" in memories
+        else []
     )
-    _arrow(ax, (left + SUM, -1.0), (left + SUM, -0.25), STREAM)
-    if first:
-        ax.text(left + 1.7, -0.95, "shortcut", ha="center", va="bottom", fontsize=9.5, color=STREAM)
-        _brace(ax, left, left + PITCH - 0.3, -1.35, "block")
-
-
-def _brace(ax: Axes, left: float, right: float, y: float, name: str) -> None:
-    ax.plot([left, left, right, right], [y + 0.12, y, y, y + 0.12], color=INK, linewidth=0.9)
-    ax.text((left + right) / 2, y - 0.06, name, ha="center", va="top", fontsize=9.5)
-
-
-def _draw_unit(ax: Axes, members: range, number: int, name: str, alone: bool, stateful: bool) -> None:
-    """One box over the blocks it serves."""
-    left, right = members[0] * PITCH + 0.75, members[-1] * PITCH + 3.45
-    color = arm_style("DIA").color
-    _box(ax, left, UNIT_BOTTOM, right - left, UNIT_TOP - UNIT_BOTTOM, "#dcebf5", color, gid="unit")
-    text = f"one {name} unit for all blocks" if alone else f"{name} {number}"
-    y = UNIT_TOP - 0.35 if stateful else (UNIT_BOTTOM + UNIT_TOP) / 2
-    ax.text((left + right) / 2, y, text, ha="center", va="center", fontsize=9.5, fontweight="bold")
-
-
-def _draw_gates(ax: Axes, blocks: int) -> None:
-    """At every block: the squeeze of the branch goes up into the unit, the gate comes down to the product."""
-    for left in (block * PITCH for block in range(blocks)):
-        ax.plot([left + TAP], [0], marker="o", markersize=3.5, color=SQUEEZE, zorder=4)
-        _arrow(ax, (left + TAP, 0), (left + TAP, UNIT_BOTTOM), SQUEEZE, gid="squeeze")
-        _arrow(ax, (left + PRODUCT, UNIT_BOTTOM), (left + PRODUCT, 0.25), GATE, gid="gate")
-    ax.text(TAP - 0.15, 1.25, "squeeze\n(average pool)", color=readable(SQUEEZE), ha="right", va="center", fontsize=9.5)
-    ax.text(PRODUCT + 0.15, 1.25, "gate", color=readable(GATE), ha="left", va="center", fontsize=9.5)
-
-
-def _draw_states(ax: Axes, blocks: int, sharing: str | int, carried: bool) -> None:
-    """State arrows from one use of a unit to the next; a 0 where a use starts from zero state."""
-    for block in range(blocks):
-        use = block * PITCH + USE
-        ax.plot([use], [STATE_HEIGHT], marker="o", markersize=7, color=STATE, zorder=5, gid="use")
-        if block and carried:
-            _arrow(ax, (use - PITCH + 0.12, STATE_HEIGHT), (use - 0.12, STATE_HEIGHT), STATE, gid="state", width=2.2)
-        else:
-            ax.text(
-                use - 0.95,
-                STATE_HEIGHT,
-                "0",
-                color=STATE,
-                ha="right",
-                va="center",
-                fontsize=10.5,
-                fontweight="bold",
-                gid="zero",
+    lines += [("gradient, stopped at the bar", INK, (0, (3, 1.6)))] if "detached" in memories else []
+    handles = [Line2D([], [], color=color, linewidth=2.2, linestyle=style, label=name) for name, color, style in lines]
+    boxes = []
+    if "clock" in memories:
+        boxes.append((r"$\bar{x}_t$: mean squeeze of the batch at block t", SQUEEZE, MEAN_FILL))
+    if any(panel[4:] == (True,) for panel in recurrent):
+        boxes.append(
+            (
+                "$e_t$: learned vector of block t, added to\nthe pre-activations of the unit's gates",
+                EMBEDDING,
+                EMBEDDING_FILL,
             )
-            _arrow(ax, (use - 0.88, STATE_HEIGHT), (use - 0.12, STATE_HEIGHT), STATE, gid="zero state")
-    if carried and blocks > 1:
-        gap = (3.45 + PITCH + 0.75) / 2  # between the boxes of the first two blocks
-        for side, va, text in ((0.07, "bottom", "state"), (-0.09, "top", "(h, c)")):
-            ax.text(gap, STATE_HEIGHT + side, text, color=STATE, ha="center", va=va, fontsize=9.5, gid="state name")
-
-
-def _box(ax: Axes, left: float, bottom: float, width: float, height: float, fill: str, edge: str, gid: str) -> None:
-    ax.add_patch(
-        FancyBboxPatch(
-            (left, bottom),
-            width,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.15",
-            facecolor=fill,
-            edgecolor=edge,
-            linewidth=1.3,
-            zorder=2,
-            gid=gid,
         )
-    )
-
-
-def _node(ax: Axes, x: float, sign: str, color: str) -> None:
-    ax.add_patch(Circle((x, 0), 0.25, facecolor="white", edgecolor=color, linewidth=1.4, zorder=3))
-    ax.text(x, -0.015, sign, ha="center", va="center_baseline", fontsize=11, color=color, zorder=4)
-
-
-def _arrow(
-    ax: Axes,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    color: str,
-    gid: str | None = None,
-    width: float = 1.5,
-) -> None:
-    ax.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=9,
-            shrinkA=0,
-            shrinkB=0,
-            color=color,
-            linewidth=width,
-            zorder=4,
-            gid=gid,
-            joinstyle="miter",
-            capstyle="butt",
-        )
-    )
+    return handles + [Patch(edgecolor=edge, facecolor=fill, label=name) for name, edge, fill in boxes]

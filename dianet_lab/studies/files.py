@@ -167,7 +167,7 @@ def study_of(
         factors=_factors(asked.factors),
         arms={arm: _arm(arm, changes, base) for arm, changes in asked.arms.items()},
         seeds=chosen,
-        arm_seeds=_arm_seeds(asked.arm_seeds, chosen),
+        arm_seeds=_arm_seeds(asked.arm_seeds, numbers, chosen),
         tuning=_tuning(asked.tuning),
         planned=len(numbers),
         baseline=asked.baseline,
@@ -237,12 +237,17 @@ def _contrast(name: str, entry: Mapping[str, Any]) -> Contrast:
         return Contrast(name, checked.weights, checked.delta, checked.primary, checked.best_of)
 
 
-def _arm_seeds(asked: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[int]]:
-    """The seeds of the arms that have fewer: a number takes the first ones."""
-    return {
-        arm: list(seeds[:own]) if isinstance(own, int) else [seed for seed in own if seed in seeds]
-        for arm, own in asked.items()
-    }
+def _arm_seeds(asked: Mapping[str, Any], written: Sequence[int], seeds: Sequence[int]) -> dict[str, list[int]]:
+    """The seeds of the arms that have fewer: a number takes the first ones, a list those that the study still has."""
+    found = {}
+    for arm, own in asked.items():
+        if isinstance(own, int):
+            found[arm] = list(seeds[:own])
+            continue
+        if wrong := [seed for seed in own if seed not in written]:
+            raise ConfigError(f"arm_seeds: arm {arm!r}: seed {wrong[0]} is none of the study's, {list(written)}")
+        found[arm] = [seed for seed in own if seed in seeds]
+    return found
 
 
 def _tuning(entry: Mapping[str, Any] | None) -> Tuning | None:

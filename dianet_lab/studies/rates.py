@@ -52,8 +52,8 @@ def further_runs(study: Study, store: RunStore) -> dict[str, int]:
     if trying is None:
         return {}
     tried = trials(study, study_frame(trying, store))
-    over = tried["status"].isin(["finished", "diverged"])
-    further = (~over).groupby(tried["arm"]).sum().to_dict()
+    lacking = ~tried["run_id"].map(store.has).astype(bool)
+    further = lacking.groupby(tried["arm"]).sum().to_dict()
     rates = own_rates(tried, study.base.train.lr)
     for arm in study.tuning.arms:
         if arm not in rates:
@@ -61,7 +61,7 @@ def further_runs(study: Study, store: RunStore) -> dict[str, int]:
     if own := at_own_rates(study, rates):
         known = {config.run_id for _, config in study.configs()}
         for arm, config in own.configs():
-            further[arm] += config.run_id not in known and not store.has(config.run_id)
+            further[arm] += config.run_id not in known and not store.has(config.run_id, own.keep_weights)
     return further
 
 

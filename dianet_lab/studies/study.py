@@ -53,7 +53,8 @@ class Study:
 
     Raises:
         ConfigError: no arm, a change that does not fit, two arms that are the same, two contrasts of one name, a
-            contrast or a tuning over an unknown arm, seeds of an arm or of a tuning that do not fit.
+            contrast or a tuning over an unknown arm, seeds of an arm or of a tuning that do not fit, a tuning without
+            validation images.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Study:
         object.__setattr__(self, "seeds", tuple(self.seeds))
         self._check_seeds()
         self._refuse_twins()
+        self._check_tuning()
 
     @property
     def extended(self) -> bool:
@@ -123,6 +125,19 @@ class Study:
                 )
         if self.tuning and (both := sorted(set(self.tuning.seeds) & set(self.seeds))):
             raise ConfigError(f"study {self.name!r}: seed {both[0]} is for tuning and can't be one of its own too")
+
+    def _check_tuning(self) -> None:
+        if not self.tuning:
+            return
+        for name in ("arms", "rates", "seeds"):
+            values = list(getattr(self.tuning, name))
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(f"study {self.name!r}: its tuning has {name} {values}, expected some, each once")
+        if blind := [arm for arm in self.tuning.arms if not self.config(arm, self.seeds[0]).data.val_size]:
+            raise ConfigError(
+                f"study {self.name!r}: a learning rate is chosen on validation images, and arm {blind[0]!r} has none: "
+                "give data.val_size"
+            )
 
     def _grid(self) -> dict[str, dict[str, Any]]:
         if not self.factors:

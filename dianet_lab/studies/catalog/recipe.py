@@ -34,7 +34,7 @@ def recipe_study(scale: Profile) -> Study:
 
 
 def official(base: RunConfig) -> dict[str, Any]:
-    """Steps at a third and two thirds, no warm-up, no smoothing, all images to train on, a look at every epoch."""
+    """Steps at a third and two thirds, no warm-up, no smoothing, a look at every epoch; the images of every arm."""
     epochs = base.train.epochs
     recipe = OFFICIAL_RECIPES["resnet"].with_epochs(epochs)
     kept = {"batch_size": base.train.batch_size, "eval_every": 1}
@@ -42,7 +42,7 @@ def official(base: RunConfig) -> dict[str, Any]:
 
 
 def strong(base: RunConfig) -> dict[str, Any]:
-    """Cosine, five per cent of warm-up and label smoothing; its learning rate was chosen on validation images."""
+    """Cosine, five per cent of warm-up and label smoothing, at the scale's learning rate and weight decay."""
     epochs = base.train.epochs
     warmup = min(max(1, round(0.05 * epochs)), epochs - 1)
     recipe = {"schedule": "cosine", "milestones": (), "gamma": 0.1, "warmup_epochs": warmup}

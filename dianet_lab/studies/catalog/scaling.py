@@ -55,7 +55,8 @@ def get_study(
     """A study of the catalogue at a scale.
 
     Args:
-        seeds: of the core arms, instead of the profile's number; the others have no more than these.
+        seeds: of the core arms, instead of the profile's number; the others have no more than these. Of all arms where
+            a study has no core arms.
         epochs: training length; the schedule is squeezed or stretched with it.
         data: ``digits``, ``cifar10``, ``cifar100`` or ``parquet:FOLDER``, instead of the profile's.
         train_size: how many training images each seed draws.
@@ -74,6 +75,8 @@ def get_study(
     asked = replace(scale, base=base, shaky=shorter(scale, base, seeds))
     if seeds is not None:
         asked = replace(asked, seeds=seeds, few=max(seeds, scale.few) if seeds > scale.seeds else min(seeds, scale.few))
+    if seeds is not None and STUDIES[name](asked).tuning is None:  # no core arms: all have the seeds that are asked for
+        asked = replace(asked, few=seeds)
     study = STUDIES[name](asked)
     planned = STUDIES[name](replace(asked, seeds=scale.seeds, few=scale.few, shaky=scale.shaky)).seeds
     fewer = len(study.seeds) < len(planned) or has_less(base, scale.base)
