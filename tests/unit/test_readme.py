@@ -14,6 +14,7 @@ from dianet_lab.initial import initialise
 from dianet_lab.models import count_parameters
 from dianet_lab.profiles import PROFILES
 from dianet_lab.studies.catalog import get_study
+from dianet_lab.studies.rates import tuning_study
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -89,7 +90,11 @@ def test_the_report_trains_as_many_networks_as_it_says():
     asked = {name for text in notebooks for name in re.findall(r'get_study\(\\"(\w+)', text)}
     studies = [get_study(name, "quick") for name in asked]
     ids = {config.run_id for study in studies for _, config in study.configs()}
+    tuned = [study for study in studies if study.tuning]
+    trials = {config.run_id for study in tuned for _, config in tuning_study(study).configs()} - ids
+    own = {(arm, seed) for study in tuned for arm in study.tuning.arms for seed in study.seeds_of(arm)}
     assert f"trains {len(ids)} small networks" in TEXT
+    assert f"up to {len(trials) + len(own)} more" in " ".join(TEXT.split())
 
 
 def test_the_profiles_are_those_that_there_are():
