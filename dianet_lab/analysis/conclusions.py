@@ -53,6 +53,23 @@ def could_be(effect: pd.Series, accuracy: bool = True) -> str:
     return text
 
 
+def interaction_sentence(effects: pd.DataFrame, interaction: str, simple: Sequence[str]) -> str:
+    """Whether a main effect may be read alone: not where the interaction's interval excludes 0, at either rate.
+
+    Args:
+        effects: rows of ``effects``, or of ``by_learning_rate``.
+        interaction: the contrast that is the interaction.
+        simple: the contrasts at each level of the other factor, which then are what there is to read.
+    """
+    rows = effects.set_index("contrast", drop=False)
+    found = rows.loc[interaction]
+    ends = [(found["low"], found["high"]), (found.get("own_low", math.nan), found.get("own_high", math.nan))]
+    if not any(low > 0 or high < 0 for low, high in ends):
+        return f"No interaction is seen ({_estimate(found, True, noted=False)}), so the main effects may be read alone."
+    told = "; ".join(_estimate(rows.loc[name], True, noted=False) for name in simple)
+    return f"The two factors interact, so a main effect is a mean of unlike things. Apart: {told}."
+
+
 def seeds_sentence(effects: pd.DataFrame) -> str:
     """How many seeds the undecided contrasts would take, with the fewest and the most."""
     if not (undecided := effects["verdict"] == UNDECIDED).any():

@@ -20,7 +20,7 @@ def lab_runs(profile: str, store: RunStore, **changes: Any) -> dict[str, Runs]:
         changes: ``seeds``, ``epochs``, ``data``, ``train_size``, as of ``get_study``.
     """
     found = {name: stored_runs(get_study(name, profile, **changes), store) for name in STUDIES}
-    return {name: runs for name, runs in found.items() if runs.frame["status"].isin(["finished", "diverged"]).any()}
+    return {name: runs for name, runs in found.items() if _stored(runs).any()}
 
 
 def lab_effects(studies: Mapping[str, Runs], store: RunStore) -> pd.DataFrame:
@@ -41,8 +41,13 @@ def by_contrast(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 
 def _judged(runs: Runs, store: RunStore) -> pd.DataFrame:
     if runs.study.name == "stability":
-        return stability_effects(runs.frame)
+        classes = store.manifest(runs.frame.loc[_stored(runs), "run_id"].iloc[0])["model"]["num_classes"]
+        return stability_effects(runs.frame, 1 / classes, runs.study.scale.delta)
     table = judge(runs, store)
     if runs.study.name == "recipe":
         return pd.concat([table, recipe_effects(runs.frame, runs.study.contrasts[0].delta)], ignore_index=True)
     return table
+
+
+def _stored(runs: Runs) -> pd.Series:
+    return runs.frame["status"].isin(["finished", "diverged"])

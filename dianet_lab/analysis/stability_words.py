@@ -73,17 +73,17 @@ def _limit(row: pd.Series) -> str:
 
 
 def reach_sentence(table: pd.DataFrame) -> str:
-    """In how many cells of each condition plain does not learn, which is where something can be seen of it.
+    """In how many cells of each condition plain does not learn, and in how many nothing does: there all is chance.
 
     Args:
         table: of :func:`reach`.
     """
     told = [
         f"{row['condition']} {row['plain does not learn']} (in {row['plain does not finish']} it does not even finish)"
-        f" of {row['cells']}"
+        f" of {row['cells']}, and in {row['none learns']} no arm does"
         for row in table.to_dict("records")
     ]
-    return f"Cells in which plain does not learn in at least half of its seeds: {', '.join(told)}."
+    return f"Cells in which plain does not learn in at least half of its seeds: {'; '.join(told)}."
 
 
 def mcnemar_sentence(table: pd.DataFrame, arm: str, outcome: str = LEARNED) -> str:

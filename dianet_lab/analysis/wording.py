@@ -2,10 +2,19 @@
 
 import pandas as pd
 
-from dianet_lab.analysis.conclusions import answer, could_be, crossed_sentence, seeds_sentence, verdicts_sentence
+from dianet_lab.analysis.conclusions import (
+    answer,
+    could_be,
+    crossed_sentence,
+    interaction_sentence,
+    seeds_sentence,
+    verdicts_sentence,
+)
+from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.phrases import listed, plural, span
 from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.data.images import ImageData
+from dianet_lab.studies.rates import Runs
 from dianet_lab.studies.study import Study
 
 __all__ = [
@@ -15,8 +24,10 @@ __all__ = [
     "could_be",
     "crossed_sentence",
     "fit_sentence",
+    "interaction_sentence",
     "listed",
     "plural",
+    "rates_sentence",
     "scale_sentence",
     "seeds_sentence",
     "span",
@@ -33,9 +44,9 @@ def badge(study: Study, train: ImageData) -> str:
 def scale_sentence(study: Study, train: ImageData) -> str:
     """Where a result was seen, and that it says nothing about elsewhere."""
     model, configs = study.base.model, [config for _, config in study.configs()]
-    network = f"ResNet-{model.depth} of {model.block} blocks, width {model.width}"
     titles = {f"{BACKBONES[c.model.backbone].title}-{c.model.depth}": None for c in configs}
-    network = network if len(titles) == 1 else listed(titles)
+    alone = len(titles) == 1
+    network = f"{next(iter(titles))} of {model.block} blocks, width {model.width}" if alone else listed(titles)
     lengths = sorted({config.train.epochs for config in configs})
     epochs = plural(lengths[0], "epoch") if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs"
     says = "is a demonstration and says" if study.demonstration else "says"
@@ -58,6 +69,24 @@ def fit_sentence(frame: pd.DataFrame) -> str:
     finished = frame[frame["status"] == "finished"]
     if finished.empty:
         return "No run finished."
-    lowest = finished["train_accuracy"].min()
+    worst = finished.loc[finished["train_accuracy"].idxmin()]
+    lowest = worst["train_accuracy"]
     spoken = "fits" if lowest > 0.995 else "does not fit"
-    return f"The run that fits least {spoken} its training images ({100 * lowest:.1f} % of them right)."
+    return f"The run that fits least {spoken} its training images ({worst['arm']}: {100 * lowest:.1f} % right)."
+
+
+def rates_sentence(runs: Runs) -> str:
+    """How many arms have a rate of their own, and for how many of them the trials can't tell it from the common one."""
+    if runs.tried is None or not runs.rates:
+        return "No arm has a learning rate of its own yet."
+    common = runs.study.base.train.lr
+    moved = {arm: rate for arm, rate in runs.rates.items() if rate != common}
+    scores = runs.tried.assign(score=runs.tried["val_accuracy"].where(runs.tried["status"] == "finished", 0.0))
+    table = scores.pivot(index="seed", columns=["arm", "rate"], values="score")
+    gains = {arm: t_interval(table[arm, rate] - table[arm, common]) for arm, rate in moved.items()}
+    unclear = [arm for arm, (_, low, _) in gains.items() if not low > 0]
+    return (
+        f"Of {plural(len(runs.rates), 'tuned arm')}, {len(moved)} kept another rate than the common {common:g}; for "
+        f"{len(unclear)} of these the trials can't tell it from the common one (95 % t interval over tuning seeds), so "
+        "their choice is partly chance."
+    )

@@ -54,6 +54,7 @@ def plot_phases(
     arms: Sequence[str] | None = None,
     conditions: Sequence[str] | None = None,
     intervals: bool = True,
+    outcome: str = "finished",
 ) -> Figure:
     """Every condition (a row of panels) and depth (a column), each as in :func:`plot_phase`.
 
@@ -62,6 +63,7 @@ def plot_phases(
         arms: the rows of each panel; the order of the frame otherwise.
         conditions: the rows of panels; the order of the frame otherwise.
         intervals: whether to draw the intervals.
+        outcome: what the counted runs did, for the key: ``finished``, ``learned``.
     """
     require(frame, COLUMNS)
     arms = baseline_first(frame, arms)
@@ -80,7 +82,8 @@ def plot_phases(
             table_axes(ax, arms, [f"{rate:g}" for rate in rates], names=number == 0)
             ax.set_title(f"{condition}, depth {depth}" if number == 0 else f"depth {depth}", fontsize=10.5)
     figure.supxlabel("learning rate (dimensionless)", fontsize=10.5, color=INK)
-    figure.legend(handles=_key(intervals), loc="outside upper right", ncols=4, frameon=False, columnspacing=1.6)
+    key = _key(intervals, outcome)
+    figure.legend(handles=key, loc="outside upper right", ncols=4, frameon=False, columnspacing=1.6)
     return figure
 
 
@@ -101,9 +104,9 @@ def _fill(ax: Axes, frame: pd.DataFrame, arms: Sequence[str], rates: Sequence[fl
                 ax.plot(ends, [row + 0.4] * 2, color=INK, linewidth=1.6, solid_capstyle="butt", gid="interval")
 
 
-def _key(intervals: bool) -> list:
+def _key(intervals: bool, outcome: str = "finished") -> list:
     handles = [
-        Patch(facecolor=shade(1), label="all finished"),
+        Patch(facecolor=shade(1), label=f"all {outcome}"),
         Patch(facecolor=shade(0), edgecolor=FAINT, label="none"),
         Patch(facecolor=EMPTY, edgecolor="#9a9a9a", hatch=HATCH, label="not run"),
     ]

@@ -49,6 +49,7 @@ def draw_states(ax: Axes, blocks: int, memory: str, layer_embedding: bool, roomy
         layer_embedding: whether each block adds a learned vector.
         roomy: whether the first two blocks are in one box, so that words fit between them.
     """
+    words = roomy and not layer_embedding  # a memory's words and the vectors would be in each other's way
     for block in range(blocks):
         use = block * PITCH + USE
         ax.plot([use], [STATE_HEIGHT], marker="o", markersize=7, color=STATE, zorder=5, gid="use")
@@ -61,21 +62,21 @@ def draw_states(ax: Axes, blocks: int, memory: str, layer_embedding: bool, roomy
         if layer_embedding:
             _add(ax, use, STATE_HEIGHT, f"$e_{{{block + 1}}}$", EMBEDDING, EMBEDDING_FILL, "embedding")
     if memory == "clock":
-        _draw_clock(ax, blocks, layer_embedding, roomy)
-    if layer_embedding and roomy and memory == "none":  # with a memory its words stand there
+        _draw_clock(ax, blocks, layer_embedding, words)
+    if layer_embedding and roomy and memory == "none":
         _name(ax, USE + 0.5, STATE_HEIGHT + 0.72, "learned", EMBEDDING, "embedding name", ha="left", va="center")
     if blocks > 1 and memory in ("carried", "detached"):
-        _name_states(ax, memory, roomy)
+        _name_states(ax, memory, words)
 
 
-def _name_states(ax: Axes, memory: str, roomy: bool) -> None:
+def _name_states(ax: Axes, memory: str, words: bool) -> None:
     if memory == "carried":
         _name(ax, GAP, STATE_HEIGHT + 0.07, "state", STATE, "state name", va="bottom")
         _name(ax, GAP, STATE_HEIGHT - 0.09, "(h, c)", STATE, "state name", va="top")
         return
     # The gradient's arrow is above the state's, so both words of the state's go below.
-    _name(ax, MIDDLE if roomy else GAP, STATE_HEIGHT - 0.09, "state (h, c)" if roomy else "state", STATE, "state name")
-    if roomy:
+    _name(ax, MIDDLE if words else GAP, STATE_HEIGHT - 0.09, "state (h, c)" if words else "state", STATE, "state name")
+    if words:
         _name(ax, MIDDLE, STATE_HEIGHT + 0.6, "gradient stops", INK, "gradient name", va="bottom")
 
 
@@ -83,11 +84,11 @@ def _stop_gradient(ax: Axes, block: int) -> None:
     """Above a state arrow, which passes: the gradient's way back, and the bar where it ends."""
     use, y = block * PITCH + USE, STATE_HEIGHT + 0.34
     bar = (block - 1) * PITCH + GAP
-    arrow(ax, (use - 0.05, y), (bar + 0.06, y), INK, gid="gradient", style=(0, (3, 1.6)))
+    arrow(ax, (use - 0.12, y), (bar + 0.06, y), INK, gid="gradient", style=(0, (3, 1.6)))
     ax.plot([bar, bar], [y - 0.2, y + 0.2], color=INK, linewidth=2.8, solid_capstyle="butt", zorder=5, gid="stop")
 
 
-def _draw_clock(ax: Axes, blocks: int, layer_embedding: bool, roomy: bool) -> None:
+def _draw_clock(ax: Axes, blocks: int, layer_embedding: bool, words: bool) -> None:
     """A second row of uses of the same unit: on mean squeezes. Its states are what both rows start from."""
     for block in range(blocks):
         use = block * PITCH + USE
@@ -101,9 +102,8 @@ def _draw_clock(ax: Axes, blocks: int, layer_embedding: bool, roomy: bool) -> No
         turn = use - 1.0
         ax.plot([turn, turn], [CLOCK_HEIGHT, STATE_HEIGHT], color=CLOCK, linewidth=2.2, zorder=3, gid="tick")
         arrow(ax, (turn, STATE_HEIGHT), (use - 0.12, STATE_HEIGHT), CLOCK, gid="state", width=2.2)
-    if roomy and not layer_embedding:  # whose symbol needs the word's place
+    if words:
         _name(ax, USE + 0.5, CLOCK_HEIGHT + 0.72, "batch mean", SQUEEZE, "mean name", ha="left", va="center")
-    if roomy:
         _name(ax, MIDDLE - 0.45, CLOCK_HEIGHT - 0.12, "the same for\nall images", CLOCK, "state name")
         _name(ax, USE + 0.32, STATE_HEIGHT, "each image", STATE, "image name", ha="left", va="center")
 

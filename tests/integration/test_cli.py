@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from dianet_lab.analysis.judgement import assay_of, judge
 from dianet_lab.config import RunConfig
+from dianet_lab.studies.catalog import get_study
+from dianet_lab.studies.rates import stored_runs
 from dianet_lab.studies.store import RunStore
 
 
@@ -28,8 +31,15 @@ class TestTrain:
 
     def test_a_study_prints_its_summary(self, lab):
         code, out, _ = lab("train", "activation", "--profile", "smoke", "--epochs", "1", "--seeds", "1")
-        assert code == 0 and "plain, gain 0.25" in out and "undecided" in out and len(list(RunStore())) == 5
-        assert "nan" not in out and "DEMONSTRATION" in out
+        assert code == 0 and "plain, gain 0.25" in out and "nan" not in out and "DEMONSTRATION" in out
+        runs = stored_runs(get_study("activation", "smoke", epochs=1, seeds=1), RunStore())
+        assert set(runs.rates) == set(runs.study.tuning.arms) and set(RunStore()) == set(runs.run_ids)
+        words = " ".join(out.split())
+        assert all(f"activation{part}" in words for part in (": 15 runs", ", tuning: 22 runs", ", own rates: 11 runs"))
+        assert assay_of(runs, RunStore()).sentence() in out  # and the verdicts are those of the one rule
+        verdicts = judge(runs, RunStore())["verdict"]
+        assert set(verdicts) == {"undecided", "exploratory"}
+        assert {verdict: out.count(verdict) for verdict in verdicts} == verdicts.value_counts().to_dict()
 
     def test_a_study_whose_runs_fail_ends_with_an_error_code(self, lab, monkeypatch):
         monkeypatch.setattr("dianet_lab.studies.work.train", lambda *a, **k: 1 / 0)
@@ -66,7 +76,7 @@ class TestErrors:
             (["train", "--device", "gpu"], ["device 'gpu' can't be used here"]),
             (["train", "--device", "meta"], ["device 'meta' can't be used here"]),
             (["train", "--set", "data.source=parquet", "--set", "data.path=5"], ["DataConfig.path: got 5"]),
-            (["train", "--set", "model.attention.sharing=3"], ["3 blocks of a stage have a unit", "'stage'"]),
+            (["train", "--set", "model.attention.sharing=6"], ["6 blocks of a stage have a unit", "'stage'"]),
             (["train", "--set", "model.attention.sharing=true"], ["AttentionConfig.sharing: got True"]),
             (["report", "01", "-p", "seeds"], ["--parameter: got 'seeds', expected NAME=VALUE"]),
             (["report", "01", "-p", "seeds=many"], ["parameter seeds: got 'many', expected Optional[int]"]),

@@ -189,12 +189,27 @@ class TestGoingOn:
 class TestPlan:
     def test_tells_runs_parameters_operations_time_and_disk(self, lab):
         code, out, _ = lab("plan", "activation", "--profile", "smoke", "--workers", "1")
-        assert code == 0 and "10 runs, 10 of them not in the store" in out and "MACs" in out and "1 worker" in out
+        assert code == 0 and "30 runs, 30 of them not in the store" in out and "MACs" in out and "1 worker" in out
+
+    def test_counts_the_trials_and_the_runs_at_own_rates(self, lab):
+        out = " ".join(lab("plan", "activation", "--profile", "smoke", "--workers", "1")[1].split())
+        tuned = 11  # the core arms, and three of the contrast
+        assert f"and up to {tuned * 2 * 1 + tuned * 2} to find and use each arm's own learning rate" in out
+
+    def test_prints_how_many_seeds_the_primary_contrasts_need(self, lab):
+        out = lab("plan", "activation", "--profile", "smoke", "--workers", "1")[1]
+        assert "seeds that detect 1.5 points with 80 % power after Holm over 8 contrasts" in out
+        assert "seeds needed" in out and "seeds planned" in out and "no runs yet" in out and "nan" not in out
+        row = next(line for line in out.splitlines() if "no runs yet" in line)
+        assert "shape: sigmoid - tanh" in row
+
+    def test_of_a_study_without_primary_contrasts_says_nothing_of_seeds(self, lab):
+        assert "power" not in lab("plan", "depth", "--profile", "smoke", "--workers", "1")[1]
 
     def test_prints_the_study_as_a_file_that_is_the_same_study(self, lab, tmp_path):
         (tmp_path / "mine.yaml").write_text(lab("plan", "activation", "--profile", "smoke", "--yaml")[1])
         code, out, _ = lab("plan", str(tmp_path / "mine.yaml"), "--workers", "1")
-        assert code == 0 and "activation: 10 runs" in out
+        assert code == 0 and "activation: 30 runs" in out
 
     def test_of_a_single_run_is_refused(self, lab, tiny, tmp_path):
         (tmp_path / "run.yaml").write_text(tiny.to_yaml())

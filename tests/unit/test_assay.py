@@ -40,9 +40,10 @@ def checks(found: Assay) -> dict[str, bool | None]:
 
 
 @pytest.fixture(autouse=True)
-def no_collection(monkeypatch):
-    """statsmodels collects garbage in every correction, which takes seconds in a process with many tests."""
+def only_verdicts(monkeypatch):
+    """statsmodels collects garbage in every correction: seconds in a large process. How many seeds need not be told."""
     monkeypatch.setattr("gc.collect", lambda *_: 0)
+    monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_: np.nan)
 
 
 class TestChecks:

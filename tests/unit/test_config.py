@@ -274,7 +274,21 @@ class TestProfiles:
         for epochs in range(1, 12):
             assert OFFICIAL_RECIPES[recipe].with_epochs(epochs).epochs == epochs
 
-    def test_quick_makes_300_updates_with_at_least_six_seeds(self):
+    def test_quick_is_a_narrow_network_of_six_blocks_a_stage_with_three_updates_an_epoch_and_three_seeds(self):
         quick = get_profile("quick")
-        assert quick.base.train.epochs * (quick.base.data.train_size // quick.base.train.batch_size) == 300
-        assert quick.seeds >= 6
+        assert (quick.base.model.depth, quick.base.model.width, quick.base.model.blocks_per_stage) == (38, 8, 6)
+        assert quick.base.train.epochs == 60
+        assert quick.base.data.train_size // quick.base.train.batch_size == 3
+        assert quick.seeds == 3 and quick.demonstration
+
+    @pytest.mark.parametrize("name", PROFILES)
+    def test_every_one_names_the_smallest_difference_that_matters_and_why(self, name):
+        profile = get_profile(name)
+        assert 0 < profile.delta <= 0.01 and profile.why
+        assert f"{'half a' if profile.delta == 0.005 else 'one'} point" in profile.why
+
+    @pytest.mark.parametrize("name", PROFILES)
+    def test_every_one_tries_each_rate_once_and_has_validation_images_to_choose_with(self, name):
+        profile = get_profile(name)
+        assert list(profile.rates) == sorted(set(profile.rates)) and profile.base.train.lr in profile.rates
+        assert profile.base.data.val_size > 0 and profile.tuning_seeds > 0 and 0 < profile.few <= profile.seeds

@@ -24,8 +24,8 @@ from dianet_lab.analysis.ledger import (
     report_of,
     unmet,
 )
+from dianet_lab.analysis.ledger_table import told
 from dianet_lab.cli.app import app
-from dianet_lab.cli.claims import told
 from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.errors import ConfigError
 from dianet_lab.profiles import PROFILES, get_profile

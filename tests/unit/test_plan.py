@@ -1,14 +1,18 @@
 """What a study will cost: counted, timed on a few steps, and told without a download."""
 
+import math
 import urllib.request
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dianet_lab.analysis.planning import spread_table
+from dianet_lab.analysis.power import power_seeds
 from dianet_lab.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.data import stand_in
 from dianet_lab.data.sources import load_data
@@ -19,6 +23,7 @@ from dianet_lab.studies import pace
 from dianet_lab.studies.catalog import STUDIES, get_study
 from dianet_lab.studies.pace import Pace, measure_pace
 from dianet_lab.studies.plan import COLUMNS, plan, totals
+from dianet_lab.studies.rates import Runs
 from dianet_lab.studies.study import Study
 from dianet_lab.training import loop, trainer
 from dianet_lab.training.checkpoint import Checkpoint
@@ -109,14 +114,15 @@ class TestRows:
 class TestCounts:
     def test_are_those_of_the_published_networks(self, timed):
         study = get_study("sharing", "paper", train_size=100)
-        study = replace(study, arms={arm: study.arms[arm] for arm in ("plain", "DIA")}, contrasts=())
+        arms = {arm: study.arms[arm] for arm in ("plain", "DIA")}
+        study = replace(study, arms=arms, contrasts=(), arm_seeds={}, tuning=None)
         table = plan(study, every_run(study), "cpu").set_index("arm")
         assert table["parameters"].to_dict() == {"plain": 1_727_284, "DIA": 1_946_132}
         assert (
             table["MACs"]["plain"] == pytest.approx(0.25e9, rel=0.02) and table["MACs"]["DIA"] > table["MACs"]["plain"]
         )
 
-    @pytest.mark.parametrize("profile", ["smoke", "quick"])
+    @pytest.mark.parametrize("profile", ["smoke"])
     @pytest.mark.parametrize("name", STUDIES)
     def test_are_those_of_the_networks_that_are_trained(self, timed, name, profile):
         study = get_study(name, profile)
@@ -128,6 +134,79 @@ class TestCounts:
         study = get_study("vectors", "cifar10", data="cifar100")
         assert (plan(study, every_run(study), "cpu")["hours"] > 0).all()
         assert not list(lab_home.rglob("*"))
+
+
+class TestFurther:
+    """Trials, and runs at an arm's own learning rate, cost what the arm costs."""
+
+    def test_runs_are_counted_and_timed_with_those_of_their_arm(self, tiny, timed):
+        study = Study("s", tiny, factors={"model.width": [4, 8]}, seeds=[0, 1, 2], arm_seeds={"width=8": [0]})
+        table = plan(study, [], "cpu", further={"width=8": 4}).set_index("arm")
+        assert table["missing"].to_dict() == {"width=4": 0, "width=8": 4}
+        assert table["runs"].to_dict() == {"width=4": 3, "width=8": 1 + 4}
+        assert table["hours"]["width=8"] == pytest.approx(4 * 2 * 2 / 3600)  # runs, epochs, steps of a second
+
+
+class TestSeedsNeeded:
+    """From the spread of a contrast: over the study's own runs, else over those that chose the rates."""
+
+    CONTRAST = "shape: sigmoid - tanh (main effect)"
+
+    @pytest.fixture
+    def runs(self, monkeypatch) -> Runs:
+        """Of the study of activation: 4 trials at each rate; none of its own."""
+        study = get_study("activation", "digits")
+        frame = pd.DataFrame(
+            [
+                {"arm": arm, "seed": 1000 + seed, "rate": rate, "status": "finished"}
+                | {"test_accuracy": 0.8 + (arm == "DIA") * 10 * rate * (seed - 1.5) / 100}
+                for arm in study.tuning.arms
+                for rate in study.tuning.rates
+                for seed in range(4)
+            ]
+        )
+        runs = Runs(study, self.own_of(study, 0), tried=frame, rates={})
+        monkeypatch.setattr("dianet_lab.analysis.planning.stored_runs", lambda study, store: self.given or runs)
+        self.given = None
+        return runs
+
+    @staticmethod
+    def own_of(study: Study, finished: int) -> pd.DataFrame:
+        rows = [
+            {"arm": arm, "seed": seed, "status": "finished" if seed < finished else "pending"}
+            | {"test_accuracy": 0.8 + (arm == "DIA") * seed / 100 if seed < finished else math.nan}
+            for arm in study.arms
+            for seed in study.seeds_of(arm)
+        ]
+        return pd.DataFrame(rows)
+
+    def row(self, study, store) -> pd.Series:
+        (row,) = spread_table(study, store).to_dict("records")
+        assert row["contrast"] == self.CONTRAST
+        return row
+
+    def test_are_told_from_the_trials_at_the_common_rate_before_the_study_is_run(self, runs, store):
+        row = self.row(runs.study, store)
+        spread = 0.5 * np.std([-0.015, -0.005, 0.005, 0.015], ddof=1)
+        assert (row["from"], row["n"], row["planned"]) == ("tuning runs", 4, 20)
+        assert row["spread"] == pytest.approx(spread) and row["needs"] == power_seeds(spread)
+
+    @pytest.mark.parametrize(("finished", "source"), [(2, "tuning runs"), (3, "its own runs"), (20, "its own runs")])
+    def test_are_told_from_its_own_runs_as_soon_as_there_are_three(self, runs, store, finished, source):
+        self.given = replace(runs, frame=self.own_of(runs.study, finished))
+        row = self.row(runs.study, store)
+        assert row["from"] == source and (source == "tuning runs" or row["n"] == finished)
+
+    def test_are_not_known_without_runs(self, runs, store):
+        self.given = replace(runs, tried=runs.tried.assign(status="pending"))
+        row = self.row(runs.study, store)
+        assert (row["from"], row["n"]) == ("no runs yet", 0) and math.isnan(row["needs"])
+
+    @pytest.mark.parametrize("name", STUDIES)
+    def test_are_told_for_the_primary_contrasts_only(self, name, store):
+        study = get_study(name, "smoke")
+        asked = [contrast.name for contrast in study.contrasts if contrast.primary]
+        assert list(spread_table(study, store)["contrast"]) == asked
 
 
 class TestDisk:

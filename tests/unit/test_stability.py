@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from dianet_lab.analysis import wording
 from dianet_lab.analysis.stability import (
     EVERYWHERE,
     FINISHED,
@@ -26,6 +27,7 @@ from dianet_lab.analysis.stability_words import (
     reach_sentence,
     summary,
 )
+from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError, DataError
 from dianet_lab.studies.catalog import get_study
 from tests.frames import frame_of
@@ -215,7 +217,9 @@ class TestWords:
         table = reach(cells(frame))
         assert list(table.iloc[0]) == ["no norm", 3, 2, 2, 1, 1]
         assert failing(cells(frame), FINISHED) == [("no norm", 20, 0.1), ("no norm", 20, 0.3)]
-        assert reach_sentence(table).endswith("half of its seeds: no norm 2 (in 2 it does not even finish) of 3.")
+        assert reach_sentence(table).endswith(
+            "half of its seeds: no norm 2 (in 2 it does not even finish) of 3, and in 1 no arm does."
+        )
 
     def test_sum_an_arm_over_its_cells(self, frame):
         row = summary(frame).set_index("arm").loc["plain"]
@@ -236,3 +240,10 @@ class TestWords:
         assert counts_sentence(frame) == "Of 24 runs 14 finished and 10 diverged."
         frame.loc[0, "status"] = "failed"
         assert counts_sentence(frame).endswith("10 diverged; 1 failed or are missing and are left out.")
+
+    def test_name_the_depth_that_ran(self):
+        study = get_study("stability", "smoke")
+        train = load_data(study.base.data, 0).train
+        assert study.base.model.depth == 14 and "(ResNet-8 of basic blocks" in wording.scale_sentence(study, train)
+        two = get_study("stability", "digits")
+        assert "(ResNet-20 and ResNet-38, 30 epochs" in wording.scale_sentence(two, train)

@@ -1,16 +1,13 @@
-"""A study: its grid, its pairing, and the catalogue at every scale."""
+"""A study: its grid, its seeds, its pairing, and the contrasts that are named before the run."""
 
 import pytest
 import torch
 
-from dianet_lab.backbones.registry import BACKBONES
-from dianet_lab.config import RunConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError
 from dianet_lab.models import build_model
-from dianet_lab.profiles import PROFILES
-from dianet_lab.studies.catalog import ARMS, STUDIES, get_study
-from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.catalog import get_study
+from dianet_lab.studies.contrast import Contrast, minus
 from dianet_lab.studies.study import Study
 
 TWINS = [Contrast("c", {"a": weight, "b": -weight}) for weight in (1, 2)]
@@ -51,6 +48,11 @@ class TestGrid:
             ({"arms": {"a": {}, "b": {"model.width": 4}}}, "'a' and 'b' are the same"),
             ({"arms": {"DIA": {}}, "baseline": "DIa"}, "did you mean 'DIA'"),
             ({"arms": {"DIA": {}}, "contrasts": [Contrast("c", {"DIA": 1, "plain": -1})]}, "unknown arm"),
+            ({"arms": {"DIA": {}}, "contrasts": [Contrast("c", {"DIA": 1}, best_of=["DIa"])]}, "did you mean 'DIA'"),
+            ({"arms": {"DIA": {}}, "arm_seeds": {"DIa": [0]}}, "did you mean 'DIA'"),
+            ({"arms": {"DIA": {}}, "seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\], expected each once"),
+            ({"arms": {"DIA": {}}, "seeds": [0, 1], "arm_seeds": {"DIA": [1, 2]}}, r"'DIA': got seeds \[1, 2\]"),
+            ({"arms": {"DIA": {}}, "seeds": [0, 1], "arm_seeds": {"DIA": []}}, r"got seeds \[\], expected some"),
         ],
     )
     def test_what_can_not_be_run_is_refused_before_anything_runs(self, tiny, options, says):
@@ -62,9 +64,10 @@ class TestPairing:
     def test_arms_of_one_seed_see_the_same_images_and_start_from_the_same_backbone(self):
         study = get_study("sharing", "smoke")
         configs = [study.config(arm, 1) for arm in study.arms]
-        indices = {tuple(load_data(config.data, config.seed).train.index.tolist()) for config in configs}
-        stems = [build_model(config.model, 1, 10, config.seed).stem.conv.weight for config in configs]
-        assert len(indices) == 1
+        assert {config.data for config in configs} == {study.base.data}
+        same = [config for config in configs if config.model.width == study.base.model.width]
+        stems = [build_model(config.model, 1, 10, config.seed).stem.conv.weight for config in same]
+        assert len(same) == len(configs) - 2  # plain of half the width, and plain of another size
         assert all(torch.equal(stem, stems[0]) for stem in stems)
 
     def test_seeds_draw_other_images_but_test_on_the_same(self):
@@ -74,104 +77,49 @@ class TestPairing:
         assert torch.equal(one.test.index, other.test.index) and len(one.test) == 1000
 
 
-class TestCatalogue:
-    @pytest.mark.parametrize("profile", PROFILES)
-    @pytest.mark.parametrize("name", STUDIES)
-    def test_every_study_can_be_asked_at_every_scale(self, name, profile):
-        study = get_study(name, profile)
-        assert len({config.run_id for _, config in study.configs()}) == len(study.configs())
-        named = {arm if arm in ARMS else arm.partition(", ")[2] for arm in study.arms}
-        assert named <= {*ARMS, "no extra norm"}
+class TestSeeds:
+    def test_are_the_studys_for_an_arm_that_has_none_of_its_own(self, tiny):
+        study = Study("s", tiny, factors={"model.width": [4, 8]}, seeds=[3, 5, 7], arm_seeds={"width=8": [5]})
+        assert study.seeds_of("width=4") == (3, 5, 7) and study.seeds_of("width=8") == (5,)
+        assert [(arm, config.seed) for arm, config in study.configs()] == [
+            ("width=4", 3),
+            ("width=4", 5),
+            ("width=8", 5),
+            ("width=4", 7),
+        ]
 
-    def test_studies_share_the_runs_of_the_arms_that_they_share(self):
-        sharing, activation = (get_study(name, "quick").configs() for name in ("sharing", "activation"))
-        common = {config.run_id for _, config in sharing} & {config.run_id for _, config in activation}
-        assert len(common) == 3 * PROFILES["quick"].seeds
+    @pytest.mark.parametrize(("planned", "extended"), [(None, False), (1, True), (2, False), (3, False)])
+    def test_more_than_planned_extend_a_study(self, tiny, planned, extended):
+        assert Study("s", tiny, arms={"a": {}}, seeds=[0, 1], planned=planned).extended is extended
 
-    def test_sharing_holds_the_two_by_two_and_the_controls_of_the_start(self):
-        study = get_study("sharing", "quick")
-        cells = {
-            (config.model.attention.sharing, config.model.attention.memory)
-            for _, config in study.configs()
-            if config.model.attention.unit == "lstm"
-        }
-        assert cells == {(s, m) for s in ("stage", "none") for m in ("carried", "none")}
-        assert study.config("plain, gain 0.25", 0).model.branch_gain == 0.25
 
-    def test_changes_of_a_notebook_are_applied(self):
-        study = get_study("sharing", "quick", seeds=2, epochs=5, train_size=50)
-        assert len(study.seeds) == 2 and study.base.train.epochs == 5 and study.base.data.train_size == 50
-
+class TestContrast:
     @pytest.mark.parametrize(
-        ("change", "says"),
+        ("options", "says"),
         [
-            ({"seeds": 0}, "at least 1"),
-            ({"data": "cifar1"}, "did you mean 'cifar10'"),
-            ({"train_size": 0}, "train_size"),
+            ({"weights": {"a": 1}}, "must sum to 0"),
+            ({"weights": {"a": 1, "b": -1}, "best_of": ["c"]}, "must sum to 1 because best_of subtracts a rival"),
+            ({"weights": {"a": 1}, "best_of": ["b", "a"]}, "'a' can't be its own rival"),
+            ({"weights": {"a": 1, "b": -1}, "delta": 0}, "delta must be above 0"),
         ],
     )
-    def test_changes_that_do_not_fit_are_refused(self, change, says):
-        with pytest.raises(ConfigError, match=says):
-            get_study("sharing", "quick", **change)
+    def test_what_is_no_difference_is_refused(self, options, says):
+        with pytest.raises(ConfigError, match=f"contrast 'c': {says}|contrast 'c': its weights {says}"):
+            Contrast("c", **options)
 
-    def test_an_unknown_study_gets_the_closest_name(self):
-        with pytest.raises(ConfigError, match="did you mean 'sharing'"):
-            get_study("sharin")
+    def test_weights_may_be_rounded_fractions(self):
+        assert Contrast("c", {"a": 1, "b": -1 / 3, "c": -1 / 3, "d": -1 / 3}).arms == ["a", "b", "c", "d"]
 
+    def test_of_rivals_consists_of_one_difference_to_each(self):
+        contrast = Contrast("c", {"a": 0.5, "b": 0.5}, best_of=["x", "y"])
+        assert contrast.parts() == {"x": {"a": 0.5, "b": 0.5, "x": -1}, "y": {"a": 0.5, "b": 0.5, "y": -1}}
+        assert contrast.arms == ["a", "b", "x", "y"]
 
-def test_base_of_quick_is_digits_and_needs_no_network():
-    assert PROFILES["quick"].base.data.source == "digits" == RunConfig().data.source
+    def test_without_rivals_is_a_single_difference(self):
+        assert Contrast("c", {"a": 1, "b": -1}).parts() == {"": {"a": 1, "b": -1}}
 
-
-class TestVectors:
-    def test_on_digits_it_trains_on_all_images_with_three_seeds(self):
-        study = get_study("vectors", "quick")
-        assert study.base.data.train_size is None and study.base.train.epochs == 33 and list(study.seeds) == [0, 1, 2]
-
-    def test_what_the_user_asks_for_is_done(self):
-        study = get_study("vectors", "quick", epochs=30, train_size=50, seeds=6)
-        assert study.base.train.epochs == 30 and study.base.data.train_size == 50 and len(study.seeds) == 6
-
-    def test_other_images_keep_the_size_of_the_profile(self):
-        assert get_study("vectors", "quick", data="cifar10").base.data.train_size == 100
-
-
-class TestNetworks:
-    @pytest.mark.parametrize("profile", PROFILES)
-    def test_every_backbone_has_every_unit_and_its_own_comparisons(self, profile):
-        study = get_study("networks", profile)
-        for backbone in BACKBONES.values():
-            assert {f"{backbone.title}, {unit}" for unit in ("plain", "SE per block", "DIA")} <= study.arms.keys()
-        for contrast in study.contrasts:
-            titles = {arm.partition(", ")[0] for arm in contrast.weights}
-            assert titles == set(contrast.name.partition(": ")[0].partition(" (")[0].split(" against "))
-        blocks = {config.model.blocks_per_stage for _, config in study.configs()}
-        assert profile == "paper" or len(blocks) == 1
-
-    def test_the_resnets_runs_are_those_of_the_other_studies(self):
-        networks, sharing = get_study("networks", "quick"), get_study("sharing", "quick")
-        for unit in ("plain", "SE per block", "DIA"):
-            assert networks.config(f"ResNet, {unit}", 0).run_id == sharing.config(unit, 0).run_id
-
-    def test_at_the_papers_scale_they_are_the_official_networks_with_their_recipes(self):
-        study = get_study("networks", "paper")
-        expected = {"PreResNet": (164, 164), "Wide ResNet": (52, 200), "ResNeXt": (101, 300), "ResNet": (164, 180)}
-        for title, (depth, epochs) in expected.items():
-            for unit in ("plain", "DIA"):
-                config = study.config(f"{title}, {unit}", 0)
-                assert (config.model.depth, config.train.epochs) == (depth, epochs)
-        wide = study.config("Wide ResNet, DIA", 0)
-        assert (wide.model.dropout, wide.train.gamma, wide.train.weight_decay) == (0.3, 0.2, 5e-4)
-
-    def test_at_the_papers_scale_the_extra_norm_is_in_dia_and_in_plain_alike(self):
-        study = get_study("networks", "paper")
-        for title in ("PreResNet", "Wide ResNet"):
-            assert all(
-                study.config(f"{title}, {unit}", 0).model.branch_norm for unit in ("plain", "SE per block", "DIA")
-            )
-            assert not study.config(f"{title}, no extra norm", 0).model.branch_norm
-
-    def test_a_shorter_training_shortens_every_recipe(self):
-        study = get_study("networks", "paper", epochs=18)
-        assert study.config("ResNeXt, DIA", 0).train.epochs == 30
-        assert study.demonstration
+    def test_minus_is_one_exploratory_difference_to_each_of_the_others(self):
+        assert minus("a", "b", "c", delta=0.02) == [
+            Contrast("a - b", {"a": 1, "b": -1}, 0.02, primary=False),
+            Contrast("a - c", {"a": 1, "c": -1}, 0.02, primary=False),
+        ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dianet_lab.config import RunConfig
@@ -32,7 +32,9 @@ def runs(study: Study) -> list[tuple[str, str]]:
 def said(study: Study) -> dict:
     """All that a study is, but its runs."""
     names = ("name", "seeds", "baseline", "contrasts", "threads", "keep_weights", "demonstration")
-    return {name: getattr(study, name) for name in names}
+    tuning = study.tuning and tuple(map(list, (study.tuning.arms, study.tuning.rates, study.tuning.seeds)))
+    arm_seeds = {arm: study.seeds_of(arm) for arm in study.arms}
+    return {name: getattr(study, name) for name in names} | {"tuning": tuning, "arm_seeds": arm_seeds}
 
 
 def refusal(text: str, **changes) -> str:
@@ -118,6 +120,54 @@ class TestFormat:
         assert list(study.arms) == ["reduction=8, width=4", "reduction=16, width=4", "one cell", "two cells"]
 
 
+class TestSeedsAndTuning:
+    def test_an_arm_may_have_fewer_seeds_so_many_or_which(self):
+        study = read_study(f"{TWO}seeds: [3, 5, 7]\narm_seeds: {{two: 2}}")
+        assert study.seeds_of("one") == (3, 5, 7) and study.seeds_of("two") == (3, 5)
+        assert read_study(f"{TWO}seeds: [3, 5, 7]\narm_seeds: {{two: [7]}}").seeds_of("two") == (7,)
+
+    def test_no_arm_has_more_than_the_study(self):
+        study = read_study(f"{TWO}seeds: 3\narm_seeds: {{one: 99, two: 2}}")
+        assert study.seeds_of("one") == (0, 1, 2) and study.seeds_of("two") == (0, 1)
+
+    def test_fewer_seeds_than_the_file_leave_each_arm_those_that_are_left(self):
+        text = f"{TWO}seeds: 5\narm_seeds: {{one: 3, two: [0, 1, 4]}}"
+        assert {arm: read_study(text, seeds=2).seeds_of(arm) for arm in ("one", "two")} == {
+            "one": (0, 1),
+            "two": (0, 1),
+        }
+        assert read_study(text, seeds=9).seeds_of("one") == (0, 1, 2)
+
+    def test_tuning_tries_rates_with_seeds_of_its_own(self):
+        tuning = read_study(f"{TWO}tuning: {{arms: [two], rates: [0.1, 3e-1], seeds: [50]}}").tuning
+        assert (list(tuning.arms), list(tuning.rates), list(tuning.seeds)) == (["two"], [0.1, 0.3], [50])
+
+    def test_seeds_of_a_tuning_are_four_of_those_that_the_catalogue_takes_if_none_are_given(self):
+        usual = list(get_study("sharing", "digits").tuning.seeds)
+        assert list(read_study(f"{TWO}tuning: {{arms: [two], rates: [0.1]}}").tuning.seeds) == usual
+        assert list(read_study(f"{TWO}tuning: {{arms: [two], rates: [0.1], seeds: 2}}").tuning.seeds) == usual[:2]
+
+    def test_nothing_is_tuned_if_nothing_is_said(self):
+        assert read_study(TWO).tuning is None
+
+    def test_what_is_asked_for_was_planned_and_more_extends_it(self):
+        text = f"{TWO}seeds: 4"
+        assert read_study(text).planned == 4 and not read_study(text).extended
+        assert read_study(text, seeds=5).extended and not read_study(text, seeds=3).extended
+
+    def test_contrasts_are_primary_unless_they_are_called_exploratory_and_may_have_rivals(self):
+        text = f"""{TWO}contrasts:
+            a: {{weights: {{one: 1, two: -1}}}}
+            b: {{weights: {{one: 1, two: -1}}, primary: false, delta: 0.5}}
+            c: {{weights: {{one: 1}}, best_of: [two]}}
+        """
+        assert list(read_study(text).contrasts) == [
+            Contrast("a", {"one": 1, "two": -1}),
+            Contrast("b", {"one": 1, "two": -1}, 0.5, primary=False),
+            Contrast("c", {"one": 1}, best_of=["two"]),
+        ]
+
+
 class TestDemonstration:
     """It is one if the profile is, or if the study has fewer seeds, epochs or images than its profile."""
 
@@ -195,7 +245,7 @@ class TestRefusals:
             ("arms: {big: {model: 3}}", ["arm 'big': model: got 3", "its fields"]),
             ("arms: {big: {model: {width: 3}, model.width: 4}}", ["arm 'big'", "model.width is given twice"]),
             ("arms: {big: {seed: 3}}", ["arm 'big': seed", "a study has seeds"]),
-            ("arms: {one: {}, same: {model.width: 16}}", ["'one' and 'same' are the same"]),
+            ("arms: {one: {}, same: {model.width: 8}}", ["'one' and 'same' are the same"]),
             ("arms:\n  big: {model.width: 3}\n  big: {model.width: 4}", ["line 3", "'big'", "line 2"]),
             ("base: 3", ["base: got 3"]),
             ("base: {train: {lrr: 1}}", ["base: ", "'train.lrr'", "did you mean 'train.lr'?"]),
@@ -211,6 +261,34 @@ class TestRefusals:
             (f"{TWO}contrasts: {{c: {{weights: {{one: 1}}}}}}", ["contrast 'c'", "sum to 0"]),
             (f"{TWO}contrasts: {{c: {{weights: {{one: 1, tow: -1}}}}}}", ["'tow'", "did you mean 'two'?"]),
             (f"{TWO}contrasts: {{c: {{weights: {{one: 1, two: -1}}, delta: 0}}}}", ["contrast 'c'", "delta"]),
+            (f"{TWO}contrasts: {{c: {{weights: {{one: 1}}, best_of: [tow]}}}}", ["'tow'", "did you mean 'two'?"]),
+            (f"{TWO}contrasts: {{c: {{weights: {{one: 1}}, best_of: two}}}}", ["contrast 'c'", "best_of", "'two'"]),
+            (f"{TWO}contrasts: {{c: {{weights: {{one: 1}}, best_of: [one]}}}}", ["contrast 'c'", "its own rival"]),
+            (
+                f"{TWO}contrasts: {{c: {{weights: {{one: 1, two: -1}}, best_of: [two]}}}}",
+                ["contrast 'c'", "sum to 1", "best_of"],
+            ),
+            (f"{TWO}contrasts: {{c: {{weights: {{one: 1, two: -1}}, primary: maybe}}}}", ["contrast 'c'", "primary"]),
+            (f"{TWO}contrasts: {{c: {{weights: {{one: 1, two: -1}}, primray: no}}}}", ["did you mean 'primary'?"]),
+            (f"{TWO}arm_seeds: {{tow: 2}}", ["'tow'", "did you mean 'two'?"]),
+            (f"{TWO}arm_seeds: {{two: 0}}", ["arm_seeds", "got 0"]),
+            (f"{TWO}arm_seeds: {{two: many}}", ["arm_seeds", "'many'"]),
+            (f"{TWO}arm_seeds: {{two: []}}", ["arm 'two'", "got seeds []", "expected some of"]),
+            (f"{TWO}arm_seeds: {{two: [1, 7]}}\nseeds: 3", ["arm_seeds", "'two'", "seed 7", "[0, 1, 2]"]),
+            (f"{TWO}arm_seeds: 3", ["StudyFile.arm_seeds", "got 3"]),
+            (f"{TWO}tuning: 3", ["StudyFile.tuning", "got 3"]),
+            (f"{TWO}tuning: {{}}", ["tuning: it has no arms", "expected a list"]),
+            (f"{TWO}tuning: {{arms: [one]}}", ["tuning: it has no rates", "expected a list"]),
+            (f"{TWO}tuning: {{arms: [one], rate: [0.1]}}", ["tuning", "did you mean 'rates'?"]),
+            (f"{TWO}tuning: {{arms: [one], rates: [0]}}", ["tuning", "rates", "got 0"]),
+            (f"{TWO}tuning: {{arms: [one], rates: [0.1, 0.1]}}", ["tuning", "rates", "each once"]),
+            (f"{TWO}tuning: {{arms: [tow], rates: [0.1]}}", ["'tow'", "did you mean 'two'?"]),
+            (f"{TWO}tuning: {{arms: [one], rates: [0.1], seeds: 0}}", ["tuning", "seeds", "got 0"]),
+            (f"{TWO}tuning: {{arms: [one], rates: [0.1], seeds: [1, 9]}}", ["seed 1 is for tuning"]),
+            (
+                f"base: {{data.val_size: 0}}\n{TWO}tuning: {{arms: [one], rates: [0.1]}}",
+                ["validation images", "data.val_size"],
+            ),
         ],
     )
     def test_name_the_place_the_value_and_what_is_expected(self, text, says):
@@ -239,6 +317,7 @@ class TestWriting:
         assert runs(again) == runs(study)
         assert said(again) == said(study)
 
+    @settings(max_examples=25)  # a study of the catalogue has up to a thousand runs
     @given(
         name=st.sampled_from(list(STUDIES)),
         profile=st.sampled_from(["smoke", "quick", "cifar10", "paper"]),
@@ -362,7 +441,7 @@ class TestFinding:
         assert not (lab_home / "studies").exists()
         assert study_names() == [*STUDIES, *sorted(path.stem for path in files)]
 
-    @pytest.mark.parametrize(("name", "meant"), [("sharin", "sharing"), ("cell", "cells")])
+    @pytest.mark.parametrize(("name", "meant"), [("sharin", "sharing"), ("cels", "cells")])
     def test_an_unknown_name_gets_the_closest_and_all_there_are(self, studies, name, meant):
         with pytest.raises(
             ConfigError, match=f"unknown study '{name}' .did you mean '{meant}'.*path of a YAML"

@@ -9,6 +9,7 @@ from dianet_lab.analysis.statistics import by_learning_rate, effects
 from dianet_lab.data.sources import load_data
 from dianet_lab.studies.catalog import get_study
 from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.rates import Runs
 
 STEPS = np.array([0.0, 0.002, -0.001, 0.001, -0.002, 0.0])
 
@@ -144,8 +145,9 @@ class TestSentences:
 
     @pytest.mark.parametrize(("lowest", "says"), [(1.0, "fits its"), (0.6, "does not fit its")])
     def test_whether_the_runs_fit(self, lowest, says):
-        frame = pd.DataFrame({"status": ["finished", "diverged"], "train_accuracy": [lowest, 0.1]})
-        assert says in wording.fit_sentence(frame)
+        states = {"arm": ["DIA", "plain"], "status": ["finished", "diverged"]}
+        frame = pd.DataFrame(states | {"train_accuracy": [lowest, 0.1]})
+        assert says in wording.fit_sentence(frame) and "(DIA: " in wording.fit_sentence(frame)
 
     @pytest.mark.parametrize(
         ("values", "text"),
@@ -184,3 +186,43 @@ class TestScale:
         text = wording.scale_sentence(study, load_data(study.base.data, 0).train)
         assert study.demonstration is called
         assert ("is a demonstration and says nothing about" in text) is called and "says nothing about" in text
+
+
+class TestInteraction:
+    """A main effect over levels that behave unlike each other is a mean of unlike things, and the report says so."""
+
+    def effects(self, low: float, high: float, own: float = np.nan) -> pd.DataFrame:
+        rows = [
+            {"contrast": "shape x start", "estimate": (low + high) / 2, "low": low, "high": high},
+            {"contrast": "tanh - DIA", "estimate": 0.003, "low": -0.002, "high": 0.008},
+        ]
+        return pd.DataFrame([row | {"rival": "", "own_low": own, "own_high": own} for row in rows])
+
+    @pytest.mark.parametrize(("low", "high", "own"), [(0.01, 0.02, np.nan), (-0.01, 0.02, 0.03)])
+    def test_that_is_seen_at_either_rate_gives_the_simple_effects(self, low, high, own):
+        said = wording.interaction_sentence(self.effects(low, high, own), "shape x start", ["tanh - DIA"])
+        assert "a mean of unlike things" in said and "tanh - DIA +0.3 points [−0.2, +0.8]" in said
+
+    def test_that_is_not_seen_lets_the_main_effects_stand(self):
+        said = wording.interaction_sentence(self.effects(-0.01, 0.02), "shape x start", ["tanh - DIA"])
+        assert "may be read alone" in said and "tanh" not in said
+
+
+class TestRates:
+    """A rate that few trials chose among near equals was chosen by chance in part, and the report says for how many."""
+
+    def test_counts_the_arms_whose_trials_can_not_tell(self):
+        study = get_study("sharing", "quick")
+        scores = {("DIA", 0.1): [0.90, 0.91, 0.92], ("DIA", 0.3): [0.91, 0.90, 0.94]}
+        scores |= {("plain", 0.1): [0.80, 0.81, 0.83], ("plain", 0.3): [0.90, 0.91, 0.92]}
+        rows = [
+            {"arm": arm, "rate": rate, "seed": seed, "status": "finished", "val_accuracy": value}
+            for (arm, rate), values in scores.items()
+            for seed, value in enumerate(values)
+        ]
+        runs = Runs(study, pd.DataFrame(), pd.DataFrame(rows), {"DIA": 0.3, "plain": 0.3, "static per block": 0.1})
+        said = wording.rates_sentence(runs)
+        assert "Of 3 tuned arms, 2 kept another rate than the common 0.1; for 1 of these" in said
+
+    def test_says_so_where_nothing_was_tuned(self):
+        assert "No arm" in wording.rates_sentence(Runs(get_study("depth", "quick"), pd.DataFrame()))
