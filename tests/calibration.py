@@ -11,7 +11,6 @@ form: for these test images by the probability of each of them, and for new ones
 
 import warnings
 from typing import NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -82,14 +81,13 @@ def verdicts(differences: np.ndarray, delta: float = DELTA) -> np.ndarray:
 
     mean, half, p = differences.mean(-1), half_width(differences), p_value(0, "two-sided")
     equal = np.maximum(p_value(-delta, "greater"), p_value(delta, "less"))
-    with patch("gc.collect"):  # statsmodels collects garbage at every correction
-        rows = [
-            [
-                verdict(*numbers[:3], n, numbers[3])
-                for numbers in zip(m - h, m + h, holm(different), holm(same), strict=True)
-            ]
-            for m, h, different, same in zip(mean, half, p, equal, strict=True)
+    rows = [
+        [
+            verdict(*numbers[:3], n, numbers[3])
+            for numbers in zip(m - h, m + h, holm(different), holm(same), strict=True)
         ]
+        for m, h, different, same in zip(mean, half, p, equal, strict=True)
+    ]
     return np.array(rows)
 
 

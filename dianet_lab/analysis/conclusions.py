@@ -103,6 +103,8 @@ def verdicts_sentence(effects: pd.DataFrame) -> str:
         parts.append(f"undecided: {', '.join(note.replace('; ', ' and ') for note in notes)}")
     if others:
         parts.append(f"{others} more exploratory, without a verdict")
+    if "extended" in effects and effects["extended"].any():
+        parts.append("there are more seeds than were planned before any run, so these results are extended ones")
     return "; ".join(parts) + "."
 
 

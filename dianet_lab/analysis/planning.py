@@ -65,7 +65,8 @@ def price_table(effects: pd.DataFrame, studies: Mapping[str, Runs]) -> pd.DataFr
         more = max(0, effect["seeds_needed"] - effect["n"]) if math.isfinite(effect["seeds_needed"]) else math.nan
         frame = runs.everything()
         seconds = frame.loc[frame["arm"].isin(contrast.arms), "seconds"].median()
-        moved = sum((runs.rates or {}).get(arm) != runs.study.base.train.lr for arm in contrast.arms)
+        common = runs.study.base.train.lr
+        moved = sum((runs.rates or {}).get(arm, common) != common for arm in contrast.arms)
         wanted = more * (len(contrast.arms) + moved)
         row = {"study": effect["study"], "contrast": effect["contrast"], "could be": could_be(effect).split(";")[0]}
         row |= {"seeds": effect["n"], "needed": effect["seeds_needed"], "more runs": wanted}

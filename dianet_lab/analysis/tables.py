@@ -3,6 +3,7 @@
 import pandas as pd
 
 from dianet_lab.analysis.statistics import summarise
+from dianet_lab.analysis.verdict import EXPLORATORY
 from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.study import Study
 
@@ -71,7 +72,9 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
         table["own rate"] = 100 * effects["own_estimate"]
         table["± own"] = 100 * (effects["own_high"] - effects["own_estimate"])
     table["p (Holm)"] = effects["p_holm"]
-    table["verdict"] = effects["verdict"]
+    table["verdict"] = said = effects["verdict"]
+    if "extended" in effects and effects["extended"].any():  # seeds were added after looking
+        table["verdict"] = said.where(said == EXPLORATORY, said + " (extended)")
     table["matters"] = _in_points(effects["delta"])
     table["needs"] = effects["seeds_needed"]
     return table

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
 
 from dianet_lab.analysis.interval import LEVEL
 
@@ -60,5 +59,18 @@ def holm(p_values: Sequence[float], others: Sequence[float] = ()) -> np.ndarray:
     if np.isnan(own).all():
         return own
     family = np.concatenate([own, np.asarray(others, dtype=float)])
-    corrected = multipletests(np.where(np.isnan(family), 1.0, family), method="holm")[1][: len(own)]
+    corrected = _step_down(np.where(np.isnan(family), 1.0, family))[: len(own)]
     return np.where(np.isnan(own), math.nan, corrected)
+
+
+def _step_down(p_values: np.ndarray) -> np.ndarray:
+    """Holm's corrected p-values (Scandinavian Journal of Statistics 6, 1979), of members that all have one.
+
+    The same as statsmodels' ``multipletests(method="holm")``, which collects garbage at every call: a tenth of a second
+    and more, many times in each report.
+    """
+    order = np.argsort(p_values, kind="stable")
+    multiplied = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty_like(multiplied)
+    corrected[order] = np.minimum(np.maximum.accumulate(multiplied), 1.0)
+    return corrected

@@ -73,4 +73,3 @@ def _drawn(group: Any, title: str) -> Any:
 def _lines(upper: Any, lower: Any) -> Any:
     """Two columns of text in one, below each other; no empty line."""
     return (upper + "\n" + lower).str.rstrip()
-

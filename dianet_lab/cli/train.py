@@ -130,8 +130,6 @@ def _changed(config: Any, asked: dict[str, Any], stored: str | None) -> Any:
 
 
 def _train_study(study: Any, **options: Any) -> None:
-    from rich.console import Console
-
     from dianet_lab.analysis import tables
     from dianet_lab.analysis.judgement import assay_of, judge
     from dianet_lab.studies.rates import run_at_rates
@@ -146,11 +144,10 @@ def _train_study(study: Any, **options: Any) -> None:
         title += f"; difference to {study.baseline!r} in points"
     else:  # a difference to another backbone is no result about attention
         arms = arms.drop(columns=["difference", "± points"])
-    console = Console()
-    console.print(table(arms, tables.ARM_FORMATS, title))
+    _print_whole(table(arms, tables.ARM_FORMATS, title))
     asked = tables.effect_table(judge(runs, store))
     title = "the contrasts, in points; verdicts after Holm over the primary ones"
-    console.print(table(asked, tables.effect_formats(asked), title))
+    _print_whole(table(asked, tables.effect_formats(asked), title))
     if checked := assay_of(runs, store):
         print(checked.sentence())
     print(
@@ -158,6 +155,16 @@ def _train_study(study: Any, **options: Any) -> None:
     )
     if (runs.everything()["status"] == "failed").any():
         raise typer.Exit(1)
+
+
+def _print_whole(made: Any) -> None:
+    """Print a table in its whole width, since a verdict or the name of a contrast must not be cut off in a pipe."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    usual = Console()
+    whole = Measurement.get(usual, usual.options.update(max_width=1000), made).maximum
+    Console(width=max(usual.width, whole)).print(made)
 
 
 def _train_run(config: Any, threads: int, device: str, every: float, keep_weights: bool) -> None:

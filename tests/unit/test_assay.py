@@ -41,8 +41,7 @@ def checks(found: Assay) -> dict[str, bool | None]:
 
 @pytest.fixture(autouse=True)
 def only_verdicts(monkeypatch):
-    """statsmodels collects garbage in every correction: seconds in a large process. How many seeds need not be told."""
-    monkeypatch.setattr("gc.collect", lambda *_: 0)
+    """How many seeds need not be told."""
     monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_: np.nan)
 
 

@@ -46,9 +46,8 @@ def test_the_t_interval_says_nothing_about_new_images(table):
     assert table["t, new images"].is_monotonic_decreasing and table.loc[24, "t, new images"] < 0.85
 
 
-def test_the_simulated_rule_is_that_of_a_study(monkeypatch):
+def test_the_simulated_rule_is_that_of_a_study():
     """Verdicts of the simulation are those that ``effects`` gives to a frame of the same differences."""
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels collects garbage at every correction
     for shift in (0.0, 0.03):
         made = simulate(5, 2).seeds + shift
         for family, expected in zip(made, verdicts(made), strict=True):

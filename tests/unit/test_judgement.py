@@ -27,8 +27,7 @@ SHAPE = "shape: sigmoid - tanh (main effect)"
 
 @pytest.fixture(autouse=True)
 def only_verdicts(monkeypatch):
-    """statsmodels collects garbage in every correction: seconds in a large process. How many seeds need not be told."""
-    monkeypatch.setattr("gc.collect", lambda *_: 0)
+    """How many seeds need not be told."""
     monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_: np.nan)
 
 

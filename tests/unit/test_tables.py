@@ -106,3 +106,10 @@ def test_epochs_to_fit_is_the_mean_over_seeds_and_unknown_where_one_never_fits()
 
 def test_our_parameters_are_those_that_pytorchcv_publishes():
     assert compare_counts()["equal"].eq("yes").all()
+
+
+def test_seeds_that_were_added_after_looking_mark_every_verdict_but_no_exploratory_row(frame):
+    family = [Contrast("d", {"DIA": 1, "plain": -1}), Contrast("e", {"plain": 1, "DIA": -1}, primary=False)]
+    found = effects(frame, family)
+    assert list(tables.effect_table(found.assign(extended=False))["verdict"]) == ["undecided", "exploratory"]
+    assert list(tables.effect_table(found.assign(extended=True))["verdict"]) == ["undecided (extended)", "exploratory"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError, unknown_name
-from dianet_lab.profiles import Profile, get_profile
+from dianet_lab.profiles import Profile, Shaky, get_profile
 from dianet_lab.studies.catalog.activation import activation_study
 from dianet_lab.studies.catalog.cell import cell_study
 from dianet_lab.studies.catalog.depth import depth_study
@@ -83,7 +83,7 @@ def get_study(
     return replace(study, planned=len(planned), demonstration=scale.demonstration or fewer)
 
 
-def shorter(scale: Profile, base: RunConfig, seeds: int | None) -> Any:
+def shorter(scale: Profile, base: RunConfig, seeds: int | None) -> Shaky:
     """The grid of stability with its epochs stretched as the base's were, and with other seeds where asked."""
     share = base.train.epochs / scale.base.train.epochs
     epochs = max(1, round(scale.shaky.epochs * share))
