@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import PIL.Image
 from IPython.display import HTML, Image, Markdown, display
 
 from dianet_lab import paths, provenance
@@ -154,13 +155,14 @@ class Report:
 
 
 def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    no_version = {"Software": None}  # equal figures are equal files
-    small = {"optimize": True}  # a page holds every figure
-    figure.savefig(
-        buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white", metadata=no_version, pil_kwargs=small
-    )
-    return buffer.getvalue()
+    """The figure as a PNG of at most 256 colours: a page holds every figure, and this is a third of the bytes."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+    # This method keeps the colours of small marks, by which arms are known; the default merges them into greys.
+    kept = {"method": PIL.Image.Quantize.MAXCOVERAGE, "kmeans": 2, "dither": PIL.Image.Dither.NONE}
+    picture = PIL.Image.open(drawn).convert("RGB").quantize(256, **kept)
+    picture.save(small, format="png", optimize=True)  # without matplotlib's version: equal figures are equal files
+    return small.getvalue()
 
 
 def _formatter(spec: str) -> Any:

@@ -6,9 +6,12 @@ import json
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
+from matplotlib.colors import to_rgb
 
 from dianet_lab.errors import ConfigError, LabError
+from dianet_lab.plots import ARM_STYLES
 from dianet_lab.reports import Report
 from dianet_lab.reports import recorder as module
 
@@ -41,6 +44,21 @@ def a_figure():
     figure, axes = plt.subplots(figsize=(3, 2))
     axes.plot([1, 2])
     return figure
+
+
+def test_the_colour_of_every_arm_survives_in_the_small_file(lab_home):
+    """A file of few colours that merged those of small marks would give two arms one colour."""
+    figure, axes = plt.subplots(figsize=(8, 6))
+    axes.imshow(np.linspace(0, 1, 4000).reshape(40, 100), cmap="viridis", aspect="auto", extent=(0, 1, 0, 1))
+    colours = sorted({to_rgb(style.color) for style in ARM_STYLES.values()})
+    for index, colour in enumerate(colours):
+        axes.plot([index / len(colours)], [1.2], marker="s", markersize=7, color=colour, linestyle="none")
+    start().figure(figure, "arms", caption="All arms")
+    with PIL.Image.open(lab_home / "results/smoke/01_sharing/figures/arms.png") as picture:
+        assert picture.mode == "P"
+        pixels = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0).astype(int)
+    for colour in colours:
+        assert np.abs(pixels - 255 * np.array(colour)).max(1).min() < 16, colour
 
 
 def test_a_figure_is_saved_closed_and_shown_with_its_caption(shown, lab_home):
