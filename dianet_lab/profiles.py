@@ -68,6 +68,8 @@ class Profile:
     few: int = 3
     tuning_seeds: int = 4
     rates: tuple[float, ...] = (0.03, 0.1, 0.3)
+    family: tuple[str, ...] = ("sharing", "cell", "activation", "reduction")
+    eight: bool = False
 
 
 _DIGITS = TrainConfig(epochs=100, batch_size=32, lr=0.1, schedule="cosine", warmup_epochs=5, eval_every=25)
@@ -139,6 +141,8 @@ PROFILES: dict[str, Profile] = {
             depths=(20, 38, 56),
             shaky=Shaky(depths=(38,), rates=(0.03, 0.1, 0.3, 1.0), seeds=5, epochs=5),
             tuning_seeds=2,
+            family=("cell",),
+            eight=True,
         ),
         Profile(
             "paper",

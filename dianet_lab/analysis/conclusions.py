@@ -22,10 +22,15 @@ def answer(subject: str, effects: pd.DataFrame, names: Sequence[str] | None = No
 
     Args:
         effects: rows of :func:`~dianet_lab.analysis.statistics.effects`.
-        names: which contrasts; all otherwise.
+        names: which contrasts, of those that the study has at this scale; all otherwise.
         accuracy: the values are accuracies, told in points; else they keep their own unit, and more is ``higher``.
     """
-    rows = effects if names is None else effects.set_index("contrast", drop=False).loc[list(names)]
+    rows = effects
+    if names is not None:
+        known = effects.set_index("contrast", drop=False)
+        rows = known.loc[[name for name in names if name in known.index]]
+    if rows.empty:
+        return f"{subject} is not asked by this study at this scale."
     explored = rows["verdict"].eq(EXPLORATORY).all()
     told = "; ".join(_estimate(row, accuracy, noted=not explored) for _, row in rows.iterrows())
     return f"{subject} is {_state(rows['verdict'])}: {told} ({_how(rows['n'])})."

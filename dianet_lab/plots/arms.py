@@ -48,13 +48,13 @@ def plot_arms(
     Args:
         frame: tidy, one row a run, with arm, seed, status and ``value`` (0 to 1); is_baseline orders the rows.
         ax: where to draw; a new figure otherwise.
-        arms: the rows from top to bottom; the baseline and then the order of the frame otherwise.
+        arms: the rows from top to bottom, those that the frame has; the baseline and then its order otherwise.
         value: a key of :data:`ACCURACIES`.
         groups: join equal seeds only among arms whose names begin alike (``PreResNet, DIA``): the others differ in more
             than their attention.
     """
     require(frame, ["arm", "seed", "status", value])
-    arms = baseline_first(frame, arms)
+    arms = [arm for arm in baseline_first(frame, arms) if arm in set(frame["arm"])]
     ax = own_axes(ax, 8.5, 1.5 + 0.55 * len(arms))
     finished = frame[(frame["status"] == "finished") & frame[value].notna()]
     starts = [arm.partition(", ")[0] if groups else "" for arm in arms]

@@ -17,7 +17,6 @@ from dianet_lab.studies import catalog
 from dianet_lab.studies.catalog import (
     ARMS,
     CORE,
-    PRIMARY,
     RELATIVE,
     STARTS,
     STUDIES,
@@ -29,7 +28,7 @@ from dianet_lab.studies.catalog import (
 from dianet_lab.studies.catalog.activation import TWO_BY_TWO
 from dianet_lab.studies.catalog.arms import arm_changes
 from dianet_lab.studies.catalog.building import build
-from dianet_lab.studies.catalog.cell import LEVELS
+from dianet_lab.studies.catalog.cell import EIGHT, LEVELS
 from dianet_lab.studies.catalog.matching import live_parameters
 from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.rates import at_own_rates, tuning_study
@@ -38,10 +37,16 @@ from dianet_lab.studies.study import Study
 WITH_CORE = ("sharing", "activation", "reduction", "cell", "units")
 MOST_RUNS_OF_QUICK = 500
 FAMILY = {"sharing": 3, "cell": 3, "activation": 1, "reduction": 1}
+NIGHT = {"cell": 4}
+"""Where a run takes minutes, the eight arms of memory and start are all that gets a verdict."""
 at_every_scale = pytest.mark.parametrize("profile", PROFILES)
 of_every_study = pytest.mark.parametrize("name", STUDIES)
 get_study = cache(catalog.get_study)
 """Studies can't be changed, so each is made once."""
+
+
+def family_at(profile: str) -> dict[str, int]:
+    return NIGHT if get_profile(profile).eight else FAMILY
 
 
 def primary(study: Study) -> list[Contrast]:
@@ -124,7 +129,8 @@ class TestCoreArms:
     @pytest.mark.parametrize("name", WITH_CORE)
     def test_have_all_seeds_and_a_learning_rate_of_their_own(self, name, profile):
         study, scale = get_study(name, profile), get_profile(profile)
-        assert set(CORE) <= study.arms.keys() and set(CORE) <= set(study.tuning.arms)
+        core = {*EIGHT, YARDSTICK} if scale.eight and name == "cell" else set(CORE)
+        assert core <= study.arms.keys() and core <= set(study.tuning.arms)
         for arm in study.tuning.arms:
             assert study.seeds_of(arm) == tuple(range(scale.seeds))
         assert tuple(study.tuning.rates) == scale.rates and len(study.tuning.seeds) == scale.tuning_seeds
@@ -159,14 +165,16 @@ class TestCoreArms:
 
     @at_every_scale
     def test_every_level_of_memory_is_trained_with_all_seeds(self, profile):
-        assert set(LEVELS) <= set(get_study("cell", profile).tuning.arms)
+        left_out = {"shared, no memory, embedding"} if get_profile(profile).eight else set()
+        assert set(LEVELS) - left_out <= set(get_study("cell", profile).tuning.arms)
 
 
 class TestFamily:
     @at_every_scale
     def test_is_at_most_eight_contrasts_of_different_names_over_all_studies(self, profile):
         studies = {name: primary(get_study(name, profile)) for name in STUDIES}
-        assert {name: len(found) for name, found in studies.items() if found} == FAMILY
+        assert {name: len(found) for name, found in studies.items() if found} == family_at(profile)
+        assert set(family_at(profile)) == set(get_profile(profile).family)
         names = [contrast.name for found in studies.values() for contrast in found]
         assert len(names) == len(set(names)) <= 8
 
@@ -179,7 +187,6 @@ class TestFamily:
             "activation": ["shape: sigmoid - tanh (main effect)"],
             "reduction": ["trend per doubling of r"],
         }
-        assert set(found) == set(PRIMARY)
 
     @at_every_scale
     @pytest.mark.parametrize("name", FAMILY)
@@ -196,9 +203,9 @@ class TestFamily:
         if name == "vectors":  # all images: another setting, and nothing primary
             assert not others and not primary(study)
             return
-        assert {other.name for other in others} == set(PRIMARY) - {name}
-        assert {len(other.seeds) for other in others} == {2} and {other.base.train.epochs for other in others} == {7}
-        assert len(primary(study)) + sum(len(primary(other)) for other in others) == 8
+        assert {other.name for other in others} == set(family_at(profile)) - {name}
+        assert {(len(other.seeds), other.base.train.epochs) for other in others} <= {(2, 7)}
+        assert len(primary(study)) + sum(len(primary(other)) for other in others) == sum(family_at(profile).values())
 
     def test_a_study_that_is_not_of_the_catalogue_has_no_sisters(self, tiny):
         assert sisters(Study("mine", tiny, arms={"DIA": {}})) == []
@@ -555,3 +562,22 @@ class TestUnits:
             one, other = (study.config(arm, 0).model.attention for arm in (shared, own))
             assert (one.sharing, other.sharing) == ("stage", "none")
             assert one.model_copy(update={"sharing": "none"}) == other
+
+
+class TestEightArms:
+    """Memory and start on photographs in a night: eight arms, and the yardstick that the assay needs."""
+
+    def test_are_the_levels_of_memory_and_the_gentle_starts_with_the_yardstick(self):
+        study = get_study("cell", "cifar10")
+        assert set(study.arms) == {*EIGHT, YARDSTICK} and len(EIGHT) == 8
+        assert set(study.tuning.arms) == set(study.arms) and not study.arm_seeds
+
+    def test_have_at_least_five_training_draws_and_six_blocks_a_stage(self):
+        study = get_study("cell", "cifar10")
+        assert len(study.seeds) >= 5 and study.base.model.blocks_per_stage >= 6 and study.base.model.width == 8
+
+    def test_ask_the_same_questions_as_elsewhere(self):
+        asked = {contrast.name: contrast for contrast in primary(get_study("cell", "cifar10"))}
+        usual = {contrast.name: contrast for name in FAMILY for contrast in primary(get_study(name, "paper"))}
+        for name, contrast in asked.items():
+            assert contrast.weights == usual[name].weights and set(contrast.best_of) <= set(usual[name].best_of)

@@ -13,8 +13,9 @@ from dianet_lab.analysis import judgement
 from dianet_lab.analysis.judgement import assay_of, judge, right
 from dianet_lab.analysis.lab_results import lab_effects
 from dianet_lab.analysis.statistics import effects
+from dianet_lab.profiles import get_profile
 from dianet_lab.studies import catalog
-from dianet_lab.studies.catalog import PRIMARY, YARDSTICK
+from dianet_lab.studies.catalog import YARDSTICK
 from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.rates import Runs, at_own_rates
 from dianet_lab.studies.study import Study
@@ -89,7 +90,7 @@ class TestFamily:
         row = row_of(judge(runs_of(levels=WEAK), store), TREND)
         assert 0 < row.p < 0.05 and row.p_holm == pytest.approx(min(1, FAMILY * row.p))
 
-    @pytest.mark.parametrize("name", PRIMARY)
+    @pytest.mark.parametrize("name", get_profile("quick").family)
     def test_all_primary_contrasts_of_all_studies_are_in_it_whichever_is_asked(self, lab, store, name):
         """The smallest p of the family is multiplied by its size; here that is one of the study itself."""
         table = judge(runs_of(name, levels={"DIA": 0.05, "clock": 0.02}), store)
@@ -222,7 +223,9 @@ class TestSeeds:
 
 class TestOneRule:
     def test_the_whole_lab_is_judged_as_each_notebook_judges_its_study(self, lab, store):
-        lab |= {name: runs_of(name, STEEP | {"DIA": 0.01}, profile="quick") for name in PRIMARY[-2:]}
+        lab |= {
+            name: runs_of(name, STEEP | {"DIA": 0.01}, profile="quick") for name in get_profile("quick").family[-2:]
+        }
         table = lab_effects(lab, store)
         for name, runs in lab.items():
             mine = table[table["study"] == name].drop(columns="study").reset_index(drop=True)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dianet_lab.config import RunConfig
 from dianet_lab.errors import ConfigError
 from dianet_lab.models import build_model
-from dianet_lab.studies.catalog import PRIMARY, get_study
+from dianet_lab.profiles import get_profile
+from dianet_lab.studies.catalog import get_study
 from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.manifest import PREDICTIONS
 from dianet_lab.studies.rates import (
@@ -88,7 +89,7 @@ class TestTrials:
         assert list(zip(frame["arm"], frame["rate"], strict=True))[:3] == [("DIA", rate) for rate in RATES]
         assert set(frame["status"]) == {"pending"}
 
-    @pytest.mark.parametrize("name", PRIMARY)
+    @pytest.mark.parametrize("name", get_profile("quick").family)
     def test_an_arm_of_the_catalogue_has_the_same_ones_in_every_study(self, name):
         """So that it has one own rate, and its trials are run once."""
         ids = [{config.run_id for _, config in tuning_study(get_study(one)).configs()} for one in (name, "units")]
@@ -160,7 +161,7 @@ class TestAtOwnRates:
     def test_the_baseline_is_another_while_its_own_has_no_rate(self, study):
         assert at_own_rates(study, {"DIA": 0.3}).baseline == "DIA"
 
-    @pytest.mark.parametrize("name", PRIMARY)
+    @pytest.mark.parametrize("name", get_profile("quick").family)
     def test_every_primary_contrast_of_the_catalogue_is_asked_there_too(self, name):
         study = get_study(name)
         own = at_own_rates(study, dict.fromkeys(study.tuning.arms, 0.3))

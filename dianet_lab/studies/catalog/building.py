@@ -1,6 +1,7 @@
 """From arms, contrasts and a scale to a study: who gets all the seeds, and who tries several learning rates."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dianet_lab.config import RunConfig
@@ -41,11 +42,13 @@ def assembled(
     baseline: str,
     full: Sequence[str] = (),
 ) -> Study:
-    """The same from arms with their changes."""
+    """The same from arms with their changes; primary is nothing in a study that is not of its scale's family."""
     known = [contrast for contrast in contrasts if set(contrast.arms) <= arms.keys()]
     mattering = {arm for contrast in known if contrast.primary for arm in contrast.arms}
     core = [arm for arm in arms if arm in {*CORE, *full, *mattering}]
     few = range(min(scale.few, scale.seeds))
+    if name not in scale.family:
+        known = [replace(contrast, primary=False) for contrast in known]
     return Study(
         name,
         scale.base,

@@ -32,15 +32,12 @@ STUDIES: dict[str, Callable[[Profile], Study]] = {
     "vectors": vectors_study,
 }
 
-PRIMARY = ("sharing", "cell", "activation", "reduction")
-"""The studies whose primary contrasts are the lab's ONE family; the contrasts of all others are exploratory."""
-
 
 def sisters(study: Study) -> list[Study]:
     """The other studies with primary contrasts, at the scale of this one: with it, the family of Holm's correction."""
     if study.scale is None:
         return []
-    return [STUDIES[name](study.scale) for name in PRIMARY if name != study.name]
+    return [STUDIES[name](study.scale) for name in study.scale.family if name != study.name]
 
 
 def get_study(
