@@ -123,7 +123,7 @@ PROFILES: dict[str, Profile] = {
             delta=0.01,
             why=_ONE_POINT,
             depths=(20, 38, 56, 74),
-            shaky=Shaky(depths=(20, 38), rates=(0.03, 0.1, 0.3, 1.0), seeds=8, epochs=30),
+            shaky=Shaky(depths=(20, 38), rates=(0.1, 0.3, 1.0), seeds=8, epochs=30),
         ),
         Profile(
             "cifar10",
