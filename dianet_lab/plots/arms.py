@@ -67,6 +67,8 @@ def plot_arms(
     ax.set_yticks(range(len(arms)), [_row_label(arm, frame[frame["arm"] == arm], finished) for arm in arms])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
+    left, right = ax.get_xlim()
+    ax.set_xlim(max(left, -1), min(right, 101))  # a t interval of few seeds knows no bounds, an accuracy does
     _leave_out_far(ax, 100 * finished.set_index("arm")[value], arms)
     legend_above(ax, seed_key())
     return ax

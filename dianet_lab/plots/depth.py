@@ -45,6 +45,8 @@ def plot_accuracy_by_depth(
     ax.set_xlabel("\n".join(["depth (layers)", *_lost(frame, finished, arms, depths)]))
     ax.set_ylabel(f"{ACCURACIES.get(value, value)} (%)")
     ax.margins(y=0.06)
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -2), min(high, 102))  # a t interval of few seeds knows no bounds, an accuracy does
     _name_lines(ax)
     handles = [
         Line2D([], [], color=INK, marker="o", markersize=4.5, alpha=0.4, linestyle="none", label="one seed"),
@@ -64,7 +66,7 @@ def _draw_arm(ax: Axes, arm: str, runs: pd.DataFrame, depths: Sequence[int], shi
     """The dots, intervals and line of one arm; ``y`` of the runs is in %. Without a run the line has a gap."""
     color, marker = arm_style(arm)
     look = {"color": color, "linewidth": 1.8}
-    ax.scatter(runs["depth"] * shift, runs["y"], s=16, color=color, alpha=0.4, linewidths=0, zorder=2, gid=arm)
+    ax.scatter(runs["depth"] * shift, runs["y"], s=22, color=color, alpha=0.6, linewidths=0, zorder=2, gid=arm)
     means = []
     for depth in depths:
         mean, low, high = t_interval(runs.loc[runs["depth"] == depth, "y"])
