@@ -24,7 +24,7 @@ report-all: $(READY)
 
 test: $(READY)
 	@echo "Running the tests, two at a time, one torch thread each."
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 reliability: $(READY)
 	@echo "Killing, damaging and crowding runs; stop other work on this machine, or the times will be off."

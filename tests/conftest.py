@@ -16,6 +16,11 @@ settings.register_profile("lab", deadline=None)  # a machine that is busy is no 
 settings.load_profile("lab")
 
 
+def pytest_collection_modifyitems(items):
+    """Long tests first, those of notebooks before all, so that no worker ends with one while others have none."""
+    items.sort(key=lambda item: (item.get_closest_marker("heavy") is None, "notebooks" not in item.path.parts))
+
+
 @pytest.fixture(autouse=True)
 def lab_home(tmp_path_factory, monkeypatch):
     """``DIANET_LAB_HOME`` at an empty folder, so that no test reads or writes the real results."""
