@@ -1,10 +1,8 @@
 """``dianet-lab claims``: what the lab's runs say to the published claims."""
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from dianet_lab.cli.words import table
+from dianet_lab.cli.words import Profile, table
 
 WIDTH = 150  # sentences stand beside numbers
 HOW_TO_READ = (
@@ -14,9 +12,7 @@ HOW_TO_READ = (
 
 
 def claims(
-    profile: Annotated[
-        str, typer.Option("--profile", help="The scale: smoke, quick, digits, cifar10 or paper.")
-    ] = "digits",
+    profile: Profile = "digits",
 ) -> None:
     """Show the published claims and what became of each: supported, contradicted, undecided, or not testable here."""
     from rich.console import Console

@@ -57,8 +57,7 @@ def plan(
     further = further_runs(study, store)
     left = len(missing) + sum(further.values())
     devices = devices_for(device, workers_of(workers), study.threads, max(1, left))
-    tell = lambda arm: print(f"timing a few steps of {arm!r}", flush=True)  # noqa: E731
-    costs = plan_of(study, missing, devices[0], tell, further)
+    costs = plan_of(study, missing, devices[0], _timing, further)
     total = totals(costs, len(devices))
     costs["missing take"] = (3600 * costs["hours"]).map(duration)
     names = {"epoch_seconds": "s/epoch", "training_mb": "MB at work", "kept_mb": "MB kept"}
@@ -77,6 +76,10 @@ def plan(
         f"About {duration(3600 * total.hours)} with {workers} here, and up to {total.mb:,.0f} MB in {store.root}.\n"
         "Times are from a few steps with nothing else running; workers share memory and are slower. MACs: of one image."
     )
+
+
+def _timing(arm: str) -> None:
+    print(f"timing a few steps of {arm!r}", flush=True)
 
 
 def _print_power(study: Any, store: Any) -> None:

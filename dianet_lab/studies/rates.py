@@ -6,7 +6,7 @@ both. Test images choose nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -121,8 +121,7 @@ class Runs:
     @property
     def run_ids(self) -> list[str]:
         """Every run behind it, each once."""
-        frames = [frame for frame in (self.frame, self.tried, self.own) if frame is not None]
-        return list(dict.fromkeys(run_id for frame in frames for run_id in frame["run_id"]))
+        return list(self.everything()["run_id"])
 
     def everything(self) -> pd.DataFrame:
         """All runs in one frame, each once: for counting those that diverged or failed."""
@@ -136,22 +135,20 @@ def run_at_rates(study: Study, store: RunStore, **options) -> Runs:
     Args:
         options: as of :func:`~dianet_lab.studies.execute.run_study`, which tells also what is raised.
     """
-    frame = run_study(study, store, **options)
-    trying = tuning_study(study)
-    if trying is None:
-        return Runs(study, frame)
-    tried = trials(study, run_study(trying, store, **options))
-    rates = own_rates(tried, study.base.train.lr)
-    own = at_own_rates(study, rates)
-    return Runs(study, frame, tried, rates, own, run_study(own, store, **options) if own else None)
+    return _at_rates(study, lambda part: run_study(part, store, **options))
 
 
 def stored_runs(study: Study, store: RunStore) -> Runs:
     """The same from what is in the store, training nothing; what is not there has its state in the frames."""
-    frame, trying = study_frame(study, store), tuning_study(study)
+    return _at_rates(study, lambda part: study_frame(part, store))
+
+
+def _at_rates(study: Study, frame_of: Callable[[Study], pd.DataFrame]) -> Runs:
+    """The parts of a study, one after the other, since the own rates follow from the trials."""
+    frame, trying = frame_of(study), tuning_study(study)
     if trying is None:
         return Runs(study, frame)
-    tried = trials(study, study_frame(trying, store))
+    tried = trials(study, frame_of(trying))
     rates = own_rates(tried, study.base.train.lr)
     own = at_own_rates(study, rates)
-    return Runs(study, frame, tried, rates, own, study_frame(own, store) if own else None)
+    return Runs(study, frame, tried, rates, own, frame_of(own) if own else None)
