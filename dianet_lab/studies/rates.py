@@ -1,8 +1,9 @@
 """Each arm's own learning rate, and a study's runs at the common rate and at the own ones.
 
 A comparison at one rate is a comparison of how well that rate suits each arm. So every core arm tries the same rates
-with the same tuning seeds, its own is the one with the best mean accuracy on validation images, and the study is run at
-both. Test images choose nothing.
+with the same tuning seeds, its own is the one that is best on validation images, by more than chance, and the study is
+run at both. Test images choose nothing. What is found at own rates is conditional on that choice: no interval counts
+that other tuning seeds might have chosen otherwise.
 """
 
 import math
@@ -66,22 +67,32 @@ def further_runs(study: Study, store: RunStore) -> dict[str, int]:
 
 
 def own_rates(tried: pd.DataFrame, common: float) -> dict[str, float]:
-    """The rate of each arm with the best mean validation accuracy over the tuning seeds.
+    """The rate of each arm with the best mean validation accuracy, by the one-standard-error rule.
 
-    A run that diverged counts as 0. Of equals the common rate is taken, else the lower one. An arm with a trial that is
-    not there yet has none.
+    An arm leaves the common rate only for one that is better by more than the standard error of their paired
+    difference (Breiman et al., Classification and Regression Trees, 1984, 3.4.3): of arms to which the rate is all one,
+    most would leave it by chance otherwise, and each comparison of two of them would be one of two lots drawn.
+
+    A run that diverged counts as 0. Of equals the lower rate is taken. With a single tuning seed there is no standard
+    error, and the best is taken. An arm with a trial that is not there yet has none.
 
     Args:
         tried: of :func:`trials`.
     """
     done = tried.assign(score=tried["val_accuracy"].where(tried["status"] == "finished", 0.0))
     complete = tried["status"].isin(["finished", "diverged"]).groupby(tried["arm"], sort=False).all()
-    chosen = {}
-    for arm in complete.index[complete]:
-        means = done[done["arm"] == arm].groupby("rate")["score"].mean()
-        best = [rate for rate in means.index if math.isclose(means[rate], means.max(), abs_tol=1e-9)]
-        chosen[arm] = common if common in best else min(best)
-    return chosen
+    return {arm: _own_rate(done[done["arm"] == arm], common) for arm in complete.index[complete]}
+
+
+def _own_rate(done: pd.DataFrame, common: float) -> float:
+    scores = done.pivot(index="seed", columns="rate", values="score")
+    means = scores.mean()
+    best = min(rate for rate in means.index if math.isclose(means[rate], means.max(), abs_tol=1e-9))
+    if common not in scores:
+        return best
+    gain = scores[best] - scores[common]
+    error = gain.sem() if len(gain) > 1 else 0.0
+    return best if gain.mean() > error + 1e-9 else common
 
 
 def at_own_rates(study: Study, rates: Mapping[str, float]) -> Study | None:
