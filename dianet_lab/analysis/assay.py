@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.verdict import BETTER, FEWEST, LOST, NEGLIGIBLE
 from dianet_lab.analysis.wording import listed
 from dianet_lab.studies.catalog import STARTS, YARDSTICK
 from dianet_lab.studies.contrast import minus
@@ -18,15 +19,18 @@ class Assay(NamedTuple):
     """The three checks of a setting, each ``True``, ``False`` or ``None`` (not known: too few runs).
 
     Attributes:
-        fits: every core arm, at its own learning rate, reaches 99 % on the training images (mean over seeds).
+        fits: every core arm, at its own learning rate, reaches 99 % on the training images (mean over seeds), and none
+            lost more than a tenth of its seeds.
         room: plain stays under 95 % on the test images.
         sees: plain is told from a network of half its width by the study's own test.
-        table: one row a check, with what was found.
+        at_common: whether all three hold at the common learning rate too, where equality needs its own assay.
+        table: one row a check, with what was found at the own rates and at the common one.
     """
 
     fits: bool | None
     room: bool | None
     sees: bool | None
+    at_common: bool
     table: pd.DataFrame
 
     @property
@@ -37,7 +41,8 @@ class Assay(NamedTuple):
     def sentence(self) -> str:
         """What it means for the verdicts."""
         if self.accepted:
-            return "The setting passes its assay: the networks fit, there is room above plain, a known gap is seen."
+            said = "The setting passes its assay: the networks fit, there is room above plain, a known gap is seen."
+            return said if self.at_common else f"{said} {NOT_AT_COMMON}"
         checks = {
             "the networks fit": self.fits,
             "there is room above plain": self.room,
@@ -49,29 +54,50 @@ class Assay(NamedTuple):
         return f"The setting does not pass its assay ({'; '.join(parts)}), so nothing here is called equivalent."
 
 
+NOT_AT_COMMON = "At the common learning rate it does not, so there nothing is called equivalent."
+
+
 def assay(runs: Runs) -> Assay:
     """The assay of a study that has the core arms; each arm at its own learning rate where it has one."""
     tuned = runs.study.tuning.arms if runs.study.tuning else runs.study.arms
-    frame = runs.frame[runs.frame["arm"].isin(tuned)]
-    if runs.own is not None:
-        frame = pd.concat([frame[~frame["arm"].isin(runs.own["arm"])], runs.own], ignore_index=True)
-    done = frame[frame["status"] == "finished"]
     core = [arm for arm in tuned if arm != YARDSTICK]
+    frame = runs.frame[runs.frame["arm"].isin(tuned)]
+    common = own = _checks(frame, core)
+    if runs.own is not None:
+        own = _checks(pd.concat([frame[~frame["arm"].isin(runs.own["arm"])], runs.own], ignore_index=True), core)
+    asked = ["every core arm at least 99 %", "plain under 95 % on test images", f"plain - {YARDSTICK}: better"]
+    words = {True: "holds", False: "FAILS", None: "not known"}
+    table = pd.DataFrame({"check": list(own), "asked": asked})
+    for place, name in enumerate(("found", "result")):
+        for rate, checks in (("", own), (" at the common rate", common)):
+            cells = [check[place] for check in checks.values()]
+            table[name + rate] = [words[cell] for cell in cells] if name == "result" else cells
+    return Assay(*(held for _, held in own.values()), all(held for _, held in common.values()), table)
+
+
+def _checks(frame: pd.DataFrame, core: list[str]) -> dict[str, tuple[str, bool | None]]:
+    """Check -> what was found, and whether it holds."""
+    done = frame[frame["status"] == "finished"]
     fitted = done[done["arm"].isin(core)].groupby("arm", sort=False)["train_accuracy"].mean().dropna()
     worst = fitted.idxmin() if len(fitted) else None
     plain = done.loc[done["arm"] == STARTS[0], "test_accuracy"].mean()
     gap = effects(frame, minus(STARTS[0], YARDSTICK, primary=True)).iloc[0]
     fits = None if worst is None or set(fitted.index) != set(core) else bool(fitted[worst] >= FITTED)
+    found = _worst(fitted, worst)
+    if lost := [arm for arm in core if _lost(frame[frame["arm"] == arm]) > LOST]:
+        fits, found = False, f"more than a tenth of the seeds lost: {listed(lost)}"
     room = None if plain != plain else bool(plain < ROOM)
-    sees = None if gap["n"] < 3 else bool(gap["verdict"] in ("better", "different but negligible"))
-    rows = [
-        ("training images fitted", "every core arm at least 99 %", _worst(fitted, worst), fits),
-        ("room above plain", "plain under 95 % on test images", _percent(plain), room),
-        ("a known gap is seen", f"plain - {YARDSTICK}: better", _gap(gap), sees),
-    ]
-    words = {True: "holds", False: "FAILS", None: "not known"}
-    table = pd.DataFrame(rows, columns=["check", "asked", "found", "result"])
-    return Assay(fits, room, sees, table.assign(result=table["result"].map(lambda held: words[held])))
+    sees = None if gap["n"] < FEWEST or gap["reason"] else bool(gap["verdict"] in (BETTER, NEGLIGIBLE))
+    return {
+        "training images fitted": (found, fits),
+        "room above plain": (_percent(plain), room),
+        "a known gap is seen": (_gap(gap), sees),
+    }
+
+
+def _lost(runs: pd.DataFrame) -> float:
+    """The share of an arm's runs that diverged or failed."""
+    return float(runs["status"].isin(["diverged", "failed"]).mean()) if len(runs) else 0.0
 
 
 def _worst(fitted: pd.Series, worst: str | None) -> str:

@@ -26,7 +26,7 @@ def paired_difference(frame: pd.DataFrame, weights: Mapping[str, float], value: 
 
 
 def compare(frame: pd.DataFrame, contrast: Contrast, value: str, right: Right | None) -> dict[str, float | int | str]:
-    """``rival, n, lost, estimate, sd, low, high, crossed_low, crossed_high, p, p_equal`` of one contrast.
+    """``rival, n, lost, waiting, estimate, sd, low, high, crossed_low, crossed_high, p, p_equal`` of one contrast.
 
     Of a contrast against the best of rivals, the numbers are those of the hardest rival, with the smallest mean
     difference, over the seeds that all rivals have.
@@ -35,12 +35,14 @@ def compare(frame: pd.DataFrame, contrast: Contrast, value: str, right: Right | 
     table = pd.DataFrame(differences).dropna()
     parts = [_Part.of(rival, table[rival], contrast.delta) for rival in differences]
     hardest = min(parts, key=lambda part: part.mean)
+    states = _states(frame, contrast)
     weights = contrast.parts()[hardest.rival]
     crossed_low, crossed_high = _crossed(weights, table[hardest.rival], right)
     return {
         "rival": hardest.rival,
         "n": len(table),
-        "lost": _lost(frame, contrast),
+        "lost": int(states.isin(["diverged", "failed"]).any(axis=1).sum()),
+        "waiting": int((~states.isin(["finished", "diverged", "failed"])).any(axis=1).sum()),
         "estimate": hardest.mean,
         "sd": hardest.sd,
         "low": hardest.low,
@@ -50,6 +52,24 @@ def compare(frame: pd.DataFrame, contrast: Contrast, value: str, right: Right | 
         "p": _difference_p(parts, hardest),
         "p_equal": _equal_p(parts),
     }
+
+
+def shift(common: pd.DataFrame, own: pd.DataFrame, contrast: Contrast, value: str) -> dict[str, float | str]:
+    """What the learning rate does to a contrast: at each arm's own rate minus at the common one, paired by seed.
+
+    Against the best of rivals it is that against the hardest at each rate.
+
+    Returns:
+        ``contrast, shift, shift_low, shift_high, shift_p``: the mean, its 95 % t interval, p of the t test against 0.
+    """
+    ends = []
+    for frame in (own, common):
+        differences = [paired_difference(frame, weights, value) for weights in contrast.parts().values()]
+        ends.append(min(differences, key=lambda series: series.mean()))
+    moved = (ends[0] - ends[1]).dropna()
+    mean, low, high = t_interval(moved)
+    p = _t_test(moved, 0.0, "two-sided")
+    return {"contrast": contrast.name, "shift": mean, "shift_low": low, "shift_high": high, "shift_p": p}
 
 
 @dataclass(frozen=True)
@@ -127,7 +147,7 @@ def _crossed(weights: Mapping[str, float], differences: pd.Series, right: Right 
     return expected - half, expected + half
 
 
-def _lost(frame: pd.DataFrame, contrast: Contrast) -> int:
-    """Seeds in which an arm that the contrast needs diverged or failed."""
-    bad = frame["arm"].isin(contrast.arms) & frame["status"].isin(["diverged", "failed"])
-    return int(frame.loc[bad, "seed"].nunique())
+def _states(frame: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
+    """The status of the contrast's arms, ``[seed, arm]``, over the seeds that all of them are to have."""
+    rows = frame[frame["arm"].isin(contrast.arms)]
+    return rows.pivot(index="seed", columns="arm", values="status").reindex(columns=list(contrast.arms)).dropna()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dianet_lab.analysis.assay import Assay, assay
-from dianet_lab.analysis.statistics import by_learning_rate, effects
+from dianet_lab.analysis.statistics import by_learning_rate, effects, shifts
 from dianet_lab.studies.catalog import sisters
 from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.rates import Runs, stored_runs
@@ -24,29 +24,34 @@ def judge(runs: Runs, store: RunStore) -> pd.DataFrame:
     """The effects of a study's contrasts, at the common learning rate and at each arm's own, with their verdicts.
 
     Columns: as of :func:`~dianet_lab.analysis.statistics.effects` and ``by_learning_rate``, and ``extended``, whether
-    seeds were added after looking. Nothing is called equivalent unless the setting passes its assay.
+    seeds were added after looking. At a rate at which the setting does not pass its assay nothing is called equivalent.
     """
     family = [stored_runs(sister, store) for sister in sisters(runs.study)]
-    equivalence = allowed(runs, family)
-    common = _effects(runs.study.contrasts, runs.frame, store, [_tests(f.study, f.frame) for f in family], equivalence)
-    own = None
+    checked = assay_of(runs)
+    common = _effects(
+        runs.study.contrasts, runs.frame, store, [_tests(f.study, f.frame) for f in family],
+        checked is not None and checked.at_common,
+    )  # fmt: skip
+    own = moved = None
     if runs.own is not None and (shared := _own_contrasts(runs)):
         others = [_tests(f.study, f.own) for f in family]
-        own = _effects(shared, runs.own, store, others, equivalence)
-    return by_learning_rate(common, own).assign(extended=runs.study.extended)
+        own = _effects(shared, runs.own, store, others, checked is not None and checked.accepted)
+        own = _unless_same(own, common, shared, runs)
+        moved = shifts(runs.frame, runs.own, shared)
+    size = sum(contrast.primary for study in (runs, *family) for contrast in study.study.contrasts)
+    return by_learning_rate(common, own, moved, size).assign(extended=runs.study.extended)
 
 
-def assay_of(runs: Runs, store: RunStore) -> Assay | None:
-    """The assay of a study's setting: its own where it has the core arms, else that of a sister's stored runs."""
-    if runs.study.tuning is not None:
-        return assay(runs)
-    return next((assay(stored_runs(sister, store)) for sister in sisters(runs.study)), None)
+def assay_of(runs: Runs) -> Assay | None:
+    """The assay of a study's setting; None for a study without core arms, which may call nothing equivalent."""
+    return assay(runs) if runs.study.tuning is not None else None
 
 
-def allowed(runs: Runs, family: list[Runs]) -> bool:
-    """Whether anything of a study may be called equivalent; without core arms, its or a sister's, there is no assay."""
-    with_core = [one for one in (runs, *family) if one.study.tuning is not None]
-    return bool(with_core) and assay(with_core[0]).accepted
+def _unless_same(own: pd.DataFrame, common: pd.DataFrame, contrasts: list[Contrast], runs: Runs) -> pd.DataFrame:
+    """``own``, but as at the common rate for contrasts whose arms all kept it: their runs are the same."""
+    kept = {arm for arm, rate in runs.rates.items() if rate == runs.study.base.train.lr}
+    same = {contrast.name for contrast in contrasts if set(contrast.arms) <= kept}
+    return pd.concat([own[~own["contrast"].isin(same)], common[common["contrast"].isin(same)]], ignore_index=True)
 
 
 def _effects(
@@ -62,11 +67,12 @@ def _own_contrasts(runs: Runs) -> list[Contrast]:
 
 
 def _tests(study: Study, frame: pd.DataFrame | None) -> Tests:
-    """The p-values of a study's primary contrasts, NaN where they are not run yet."""
+    """The p-values of a study's primary contrasts, NaN where their runs are not all in: those may still change."""
     primary = [contrast for contrast in study.contrasts if contrast.primary]
     if frame is None:
         return [(np.nan, np.nan)] * len(primary)
     table = effects(frame, primary)
+    table.loc[table["reason"].ne(""), ["p", "p_equal"]] = np.nan
     return list(zip(table["p"], table["p_equal"], strict=True))
 
 

@@ -19,7 +19,7 @@ FAMILY = 8
 """The most primary contrasts that the whole lab has."""
 
 
-def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
+def seeds_needed(sd: float, delta: float, family: int = 1, rivals: int = 1) -> float:
     """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or none.
 
     Two-sided at 5 % over ``family``, by Bonferroni: the first step of Holm's correction, so that it is never too few.
@@ -27,13 +27,14 @@ def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
     Args:
         sd: standard deviation of the paired differences over seeds (0 to 1), as is ``delta``.
         family: how many contrasts share the 5 %.
+        rivals: how many must all be beaten; each then with the power whose product over them is 80 %.
     """
     if not sd > SPREADLESS:
         return math.nan
     alpha, effect = (1 - LEVEL) / family, delta / sd
 
     def enough(n: int) -> bool:
-        return TTestPower().power(effect, n, alpha) >= POWER
+        return TTestPower().power(effect, n, alpha) >= POWER ** (1 / rivals)
 
     top = 2
     while not enough(top):
@@ -41,6 +42,6 @@ def seeds_needed(sd: float, delta: float, family: int = 1) -> float:
     return bisect.bisect_left(range(top + 1), True, lo=max(2, top // 2), key=enough)
 
 
-def power_seeds(sd: float, difference: float = DETECT, family: int = FAMILY) -> float:
+def power_seeds(sd: float, difference: float = DETECT, family: int = FAMILY, rivals: int = 1) -> float:
     """The seeds that a study needs to detect ``difference`` (1.5 points) after Holm over the lab's whole family."""
-    return seeds_needed(sd, difference, family)
+    return seeds_needed(sd, difference, family, rivals)

@@ -10,10 +10,21 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dianet_lab.analysis.comparison import Right, compare, paired_difference
-from dianet_lab.analysis.interval import t_interval
+from dianet_lab.analysis.comparison import Right, compare, paired_difference, shift
+from dianet_lab.analysis.interval import LEVEL, t_interval
 from dianet_lab.analysis.power import power_seeds, seeds_needed
-from dianet_lab.analysis.verdict import DEPENDS, EXPLORATORY, holm, verdict
+from dianet_lab.analysis.verdict import (
+    BETTER,
+    DEPENDS,
+    EQUIVALENT,
+    EXPLORATORY,
+    NEGLIGIBLE,
+    UNDECIDED,
+    WORSE,
+    holm,
+    verdict,
+    withheld,
+)
 from dianet_lab.studies.contrast import Contrast
 
 __all__ = [
@@ -23,13 +34,17 @@ __all__ = [
     "paired_difference",
     "power_seeds",
     "seeds_needed",
+    "shifts",
     "summarise",
     "verdict",
 ]
 
-NAMES = ("contrast", "primary", "rival", "n", "lost")
+NAMES = ("contrast", "primary", "rival", "n", "lost", "waiting")
 INTERVALS = ("estimate", "sd", "low", "high", "crossed_low", "crossed_high")
-TESTS = ("p", "p_holm", "p_equal", "p_equal_holm", "delta", "verdict", "seeds_needed")
+CONFLICTS = ({BETTER, WORSE}, {BETTER, EQUIVALENT}, {WORSE, EQUIVALENT})
+"""Verdicts at two learning rates that can't both hold of one effect that matters."""
+
+TESTS = ("p", "p_holm", "p_equal", "p_equal_holm", "delta", "verdict", "reason", "seeds_needed")
 
 
 def effects(
@@ -44,16 +59,17 @@ def effects(
     """One row a contrast; accuracies and differences are fractions (0.01 is one point).
 
     Columns: ``contrast, primary``; ``rival``, the hardest one of a contrast with rivals, else empty; ``n`` seeds;
-    ``lost``, how many seeds are missing because an arm diverged or failed; ``estimate, sd``; ``low, high``, the 95 %
-    paired t interval over seeds, which holds for these test images; ``crossed_low, crossed_high``, the 95 % interval
-    for new seeds, training draws and test images (NaN without ``right``); ``p``, ``p_equal`` of the t test against 0
-    and of equality within ``delta``, ``p_holm``, ``p_equal_holm`` after Holm; ``delta``; ``verdict``; and
-    ``seeds_needed``, how many would detect ``delta`` with 80 % power, Bonferroni over the family, from the measured
-    spread.
+    ``lost``, how many seeds are missing because an arm diverged or failed; ``waiting``, how many have not run yet;
+    ``estimate, sd``; ``low, high``, the 95 % paired t interval over seeds, which holds for these test images;
+    ``crossed_low, crossed_high``, the 95 % interval for new seeds, training draws and test images (NaN without
+    ``right``); ``p``, ``p_equal`` of the t test against 0 and of equality within ``delta``, ``p_holm``,
+    ``p_equal_holm`` after Holm; ``delta``; ``verdict``; ``reason``, why a primary contrast gets no verdict whatever its
+    interval says (see :func:`~dianet_lab.analysis.verdict.withheld`), else empty; and ``seeds_needed``, how many would
+    detect ``delta`` with 80 % power, Bonferroni over the family, from the measured spread.
 
     The family are the primary contrasts: those given, and ``others``. Differences and equalities are corrected apart:
-    each kind of statement is held to 5 % over the family. A contrast that is not primary is exploratory: it has no
-    corrected p, no verdict, and no part in the family.
+    each kind of statement is held to 5 % over the family, so that one of either kind is wrong in at most 10 %. A
+    contrast that is not primary is exploratory: it has no corrected p, no verdict, and no part in the family.
 
     Args:
         frame: one row a run: arm, seed, status and ``value``.
@@ -78,41 +94,91 @@ def effects(
     if not equivalence:
         table["p_equal"] = math.nan
     primary = table["primary"].to_numpy(dtype=bool)
+    reasons = [withheld(row.n, row.lost, row.waiting) if row.primary else "" for row in table.itertuples()]
+    table["reason"] = reasons
     for place, name in enumerate(("p", "p_equal")):
         corrected = np.full(len(table), math.nan)
-        corrected[primary] = holm(table.loc[primary, name], [pair[place] for pair in others])
+        tested = table[name].where(table["reason"].eq(""))
+        corrected[primary] = holm(tested[primary], [pair[place] for pair in others])
         table[f"{name}_holm"] = corrected
-    table["verdict"] = [
-        verdict(row.low, row.high, row.p_holm, row.n, row.p_equal_holm, equivalence) if row.primary else EXPLORATORY
-        for row in table.itertuples()
-    ]
+    table["verdict"] = [_verdict(row, equivalence) for row in table.itertuples()]
     family = max(1, int(primary.sum()) + len(others))
-    table["seeds_needed"] = [seeds_needed(row.sd, row.delta, family) for row in table.itertuples()]
-    return table
+    table["seeds_needed"] = [
+        seeds_needed(row.sd, row.delta, family, rivals=len(contrast.parts()))
+        for row, contrast in zip(table.itertuples(), contrasts, strict=True)
+    ]
+    return table[[*NAMES, *INTERVALS, *TESTS]]
 
 
-def by_learning_rate(common: pd.DataFrame, own: pd.DataFrame | None) -> pd.DataFrame:
+def _verdict(row: tuple, equivalence: bool) -> str:
+    if not row.primary:
+        return EXPLORATORY
+    if row.reason:
+        return UNDECIDED
+    return verdict(row.low, row.high, row.p_holm, row.n, row.p_equal_holm, equivalence)
+
+
+def shifts(
+    common: pd.DataFrame, own: pd.DataFrame, contrasts: Sequence[Contrast], value: str = "test_accuracy"
+) -> pd.DataFrame:
+    """What the learning rate does to each contrast, paired by seed: see :func:`~dianet_lab.analysis.comparison.shift`.
+
+    Args:
+        common, own: one row a run, at the common rate and at each arm's own.
+    """
+    columns = ["contrast", "shift", "shift_low", "shift_high", "shift_p"]
+    return pd.DataFrame([shift(common, own, contrast, value) for contrast in contrasts], columns=columns)
+
+
+def by_learning_rate(
+    common: pd.DataFrame, own: pd.DataFrame | None, moved: pd.DataFrame | None = None, family: int = 0
+) -> pd.DataFrame:
     """``common`` with what the same contrasts say where each arm is trained at its own learning rate.
 
-    New columns: ``own_estimate, own_low, own_high, own_n, own_p_holm`` (NaN where unknown), ``verdict_common`` and
-    ``verdict_own`` (empty where unknown). ``verdict`` becomes "depends on learning rate" where both are known, the
-    contrast is primary, and they differ.
+    New columns: ``own_estimate, own_sd, own_low, own_high, own_n, own_lost, own_p_holm, own_p_equal_holm,
+    own_seeds_needed`` (NaN where unknown); ``shift, shift_low, shift_high, shift_p_holm``, own minus common; and
+    ``verdict_common``, ``verdict_own`` (empty where unknown, as while its runs are not all in).
+
+    ``verdict`` of a primary contrast is what both rates say. Where they say what can't both hold, or where they differ
+    and the shift itself is told from 0 after Holm, it is "depends on learning rate". Where only one decides, it is
+    "undecided", with the ``reason``: that a test finds nothing at one rate is no finding about the rate.
 
     Args:
         common: :func:`effects` at the learning rate that all arms share.
         own: :func:`effects` of contrasts of the same names; None or without rows for what could not be computed.
+        moved: of :func:`shifts`.
+        family: how many primary contrasts the family has, if more than ``common`` has.
     """
-    names = ["estimate", "low", "high", "n", "p_holm"]
-    found = pd.DataFrame(columns=["contrast", *names, "verdict"]) if own is None else own
-    found = found[found["estimate"].notna()].set_index("contrast").reindex(common["contrast"])
+    names = ["estimate", "sd", "low", "high", "n", "lost", "p_holm", "p_equal_holm", "seeds_needed"]
+    found = pd.DataFrame(columns=["contrast", *names, "waiting", "verdict"]) if own is None else own
+    found = found[found["estimate"].notna() & found["waiting"].eq(0)].set_index("contrast").reindex(common["contrast"])
     table = common.copy()
     for name in names:
         table[f"own_{name}"] = found[name].to_numpy(dtype=float)
-    table["verdict_common"] = common["verdict"]
+    table = table.merge(shifts(common, common, []) if moved is None else moved, on="contrast", how="left")
+    primary = table["primary"].to_numpy(dtype=bool)
+    table["shift_p_holm"] = math.nan
+    if primary.any():
+        unseen = [math.nan] * max(0, family - int(primary.sum()))
+        table.loc[primary, "shift_p_holm"] = holm(table.loc[primary, "shift_p"].astype(float), unseen)
+    table["verdict_common"] = common["verdict"].to_numpy()
     table["verdict_own"] = found["verdict"].astype(object).fillna("").to_numpy()
-    differ = table["primary"].astype(bool) & table["verdict_own"].ne("") & table["verdict_own"].ne(common["verdict"])
-    table["verdict"] = common["verdict"].where(~differ, DEPENDS)
-    return table
+    judged = [_at_both(row) if row.primary else (row.verdict, "") for row in table.itertuples()]
+    table["verdict"], table["reason"] = [one for one, _ in judged], [why for _, why in judged]
+    return table.drop(columns="shift_p")
+
+
+def _at_both(row: tuple) -> tuple[str, str]:
+    """The verdict of a primary contrast over both rates, and why it has none."""
+    common, own = row.verdict_common, row.verdict_own
+    if own in ("", common):
+        return common, row.reason
+    both = {common, own}
+    if both in CONFLICTS or row.shift_p_holm < 1 - LEVEL:
+        return DEPENDS, ""
+    if both == {EQUIVALENT, NEGLIGIBLE}:
+        return EQUIVALENT, ""
+    return UNDECIDED, f"{common} at the common rate, {own} at each arm's own"
 
 
 def summarise(frame: pd.DataFrame, baseline: str | None = None, value: str = "test_accuracy") -> pd.DataFrame:

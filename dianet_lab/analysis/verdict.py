@@ -13,8 +13,27 @@ FEWEST = 3
 BETTER, WORSE, EQUIVALENT, NEGLIGIBLE = "better", "worse", "equivalent", "different but negligible"
 UNDECIDED, EXPLORATORY, DEPENDS = "undecided", "exploratory", "depends on learning rate"
 
+LOST = 0.1
+"""The share of lost seeds above which nothing is decided: what is left is a choice of survivors."""
+
 DECIDED = (BETTER, WORSE, EQUIVALENT, NEGLIGIBLE)
 """Verdicts that answer a question; "depends on learning rate" says that it has no single answer."""
+
+
+def withheld(n: int, lost: int = 0, waiting: int = 0) -> str:
+    """Why a primary contrast gets no verdict, whatever its interval says; empty where it may have one.
+
+    A look before all seeds are in is no test: deciding at the first look that allows it would find a difference in
+    every fifth null. And what survived divergence says nothing about what diverged.
+
+    Args:
+        n, lost, waiting: seeds that finished in all arms, that diverged or failed in one, that have not run yet.
+    """
+    if waiting:
+        return f"interim: {n + lost} of {n + lost + waiting} seeds have run"
+    if lost > LOST * (n + lost):
+        return f"{lost} of {n + lost} seeds lost"
+    return ""
 
 
 def verdict(

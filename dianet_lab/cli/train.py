@@ -148,7 +148,7 @@ def _train_study(study: Any, **options: Any) -> None:
     asked = tables.effect_table(judge(runs, store))
     title = "the contrasts, in points; verdicts after Holm over the primary ones"
     _print_whole(table(asked, tables.effect_formats(asked), title))
-    if checked := assay_of(runs, store):
+    if checked := assay_of(runs):
         print(checked.sentence())
     print(
         "± is half of a 95 % t interval over the seeds." + (" THIS IS A DEMONSTRATION." if study.demonstration else "")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dianet_lab.analysis.assay import Assay, assay
+from dianet_lab.analysis.assay import NOT_AT_COMMON, Assay, assay
 from dianet_lab.studies.catalog import CORE, STARTS, YARDSTICK, get_study
 from dianet_lab.studies.rates import Runs, at_own_rates
 from dianet_lab.studies.study import Study
@@ -42,7 +42,7 @@ def checks(found: Assay) -> dict[str, bool | None]:
 @pytest.fixture(autouse=True)
 def only_verdicts(monkeypatch):
     """How many seeds need not be told."""
-    monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_: np.nan)
+    monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_, **__: np.nan)
 
 
 class TestChecks:
@@ -135,6 +135,19 @@ class TestRates:
     def test_counts_what_is_found_at_the_own_one(self, name, bad):
         assert getattr(assay(self.both(common=bad)), name) is True
         assert getattr(assay(self.both(own=bad)), name) is False
+
+    @pytest.mark.parametrize("bad", [{"fits": 0.5}, {"room": 0.97}, {"sees": 0.0}])
+    def test_says_whether_it_would_hold_at_the_common_one(self, bad):
+        found = assay(self.both(common=bad))
+        assert found.accepted and not found.at_common and NOT_AT_COMMON in found.sentence()
+        assert list(found.table["result"]) == ["holds"] * 3 and "FAILS" in set(found.table["result at the common rate"])
+        assert assay(self.both()).at_common and NOT_AT_COMMON not in assay(self.both()).sentence()
+
+    def test_survivors_do_not_speak_for_an_arm_that_lost_more_than_a_tenth(self):
+        runs = self.both()
+        diverged = (runs.own["arm"] == "DIA") & (runs.own["seed"] == 0)
+        found = assay(replace(runs, own=runs.own.assign(status=runs.own["status"].mask(diverged, "diverged"))))
+        assert found.fits is False and "seeds lost: DIA" in found.table["found"][0]
 
     def test_an_arm_without_one_yet_is_looked_at_where_it_is(self):
         tuned = [arm for arm in STUDY.tuning.arms if arm != "DIA"]

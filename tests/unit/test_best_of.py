@@ -56,6 +56,6 @@ class TestBestOfRivals:
         for behind in (0.0, 0.05):
             made = [{"DIA": random.normal(0.8, 0.01, 6), "a": random.normal(0.8, 0.01, 6)} for _ in range(studies)]
             frames = [frame_of(arms | {"b": random.normal(0.8 - behind, 0.01, 6)}) for arms in made]
-            monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_: np.nan)
+            monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_, **__: np.nan)
             alarms.append(np.mean([effects(f, BEST, equivalence=False).verdict[0] != "undecided" for f in frames]))
         assert max(alarms) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)

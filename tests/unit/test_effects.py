@@ -1,9 +1,10 @@
 """What stands beside the paired t interval: the crossed interval, and the same contrasts at other learning rates."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from dianet_lab.analysis.statistics import by_learning_rate, effects
+from dianet_lab.analysis.statistics import by_learning_rate, effects, shifts
 from dianet_lab.errors import DataError
 from dianet_lab.studies.contrast import Contrast
 from tests.frames import AGAINST_PLAIN, frame_of, tied
@@ -64,6 +65,52 @@ class TestLearningRate:
         assert (row.verdict, row.verdict_common, row.verdict_own) == ("better", "better", "") and np.isnan(
             row.own_estimate
         )
+
+    @pytest.mark.parametrize(
+        ("p", "verdict", "reason"),
+        [
+            (0.3, "undecided", "better at the common rate, undecided at each arm's own"),
+            (0.001, "depends on learning rate", ""),
+        ],
+    )
+    def test_a_verdict_at_one_rate_only_is_undecided_unless_the_shift_is_told(self, p, verdict, reason):
+        """That a test finds nothing at one rate is no finding about the rate."""
+        own = effects(tied(0.02), AGAINST_PLAIN).assign(verdict="undecided")
+        moved = pd.DataFrame(
+            {"contrast": own["contrast"], "shift": 0.0, "shift_low": -1, "shift_high": 1, "shift_p": p}
+        )
+        row = by_learning_rate(effects(tied(0.02), AGAINST_PLAIN), own, moved, family=8).iloc[0]
+        assert (row.verdict, row.reason) == (verdict, reason)
+        assert row.shift_p_holm == pytest.approx(min(1, 8 * p))
+
+    @pytest.mark.parametrize(
+        ("common", "own", "both"),
+        [
+            ("better", "worse", "depends on learning rate"),
+            ("worse", "equivalent", "depends on learning rate"),
+            ("equivalent", "different but negligible", "equivalent"),
+            ("better", "different but negligible", "undecided"),
+            ("undecided", "undecided", "undecided"),
+        ],
+    )
+    def test_verdicts_that_cannot_both_hold_depend_on_the_rate(self, common, own, both):
+        tables = [effects(tied(0.02), AGAINST_PLAIN).assign(verdict=verdict) for verdict in (common, own)]
+        assert by_learning_rate(*tables).verdict[0] == both
+
+    def test_shift_is_own_minus_common_paired_by_seed(self):
+        common, own = (
+            frame_of({"plain": [0.5, 0.6], "DIA": [0.6, 0.7]}),
+            frame_of({"plain": [0.5, 0.6], "DIA": [0.7, 0.9]}),
+        )
+        row = shifts(common, own, AGAINST_PLAIN).iloc[0]
+        assert row["shift"] == pytest.approx(0.15) and row.shift_p == pytest.approx(0.2048, abs=1e-3)
+        assert row.shift_low < 0 < row.shift_high
+
+    def test_shift_against_the_best_is_that_against_the_hardest_rival_at_each_rate(self):
+        best = [Contrast("best", {"DIA": 1}, best_of=["a", "b"])]
+        common = frame_of({"DIA": [0.6, 0.6], "a": [0.5, 0.5], "b": [0.4, 0.4]})
+        own = frame_of({"DIA": [0.6, 0.7], "a": [0.5, 0.5], "b": [0.7, 0.7]})
+        assert shifts(common, own, best)["shift"][0] == pytest.approx(-0.05 - 0.1)
 
     def test_exploratory_rows_stay_so(self):
         explored = [Contrast("DIA - plain", {"DIA": 1, "plain": -1}, primary=False)]

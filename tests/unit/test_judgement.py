@@ -29,7 +29,7 @@ SHAPE = "shape: sigmoid - tanh (main effect)"
 @pytest.fixture(autouse=True)
 def only_verdicts(monkeypatch):
     """How many seeds need not be told."""
-    monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_: np.nan)
+    monkeypatch.setattr("dianet_lab.analysis.statistics.seeds_needed", lambda *_, **__: np.nan)
 
 
 def frame_of(study: Study, levels=None, good=True, spread=0.004) -> pd.DataFrame:
@@ -124,6 +124,14 @@ class TestFamily:
         alone = row_of(judge(runs_of(levels=WEAK, own=WEAK), store), TREND)
         assert alone.own_p_holm == pytest.approx(FAMILY / (FAMILY - 1) * alone.p_holm)
 
+    def test_a_sister_that_is_not_all_in_counts_as_if_it_had_found_nothing(self, lab, store):
+        """Its p-values may still grow, and a verdict that leant on them would have to be taken back."""
+        alone = row_of(judge(runs_of(levels=WEAK), store), TREND)
+        sister = runs_of("activation", {"tanh": -0.1, "tanh(c+0.549)": -0.1})
+        waiting = sister.frame["status"].mask(sister.frame["seed"].eq(19), "pending")
+        lab["activation"] = replace(sister, frame=sister.frame.assign(status=waiting))
+        assert row_of(judge(runs_of(levels=WEAK), store), TREND).p_holm == alone.p_holm
+
 
 class TestEquivalence:
     """Arms are called equal only where a difference that is there would have been seen."""
@@ -164,20 +172,28 @@ class TestEquivalence:
         arms = {"one": {}, "two": {"model.attention.cells": 2}}
         study = Study("mine", tiny, arms=arms, seeds=range(20), contrasts=[Contrast("c", {"two": 1, "one": -1})])
         runs = Runs(study, frame_of(study, spread=0.0005))
-        assert assay_of(runs, store) is None
+        assert assay_of(runs) is None
         assert list(judge(runs, store)["verdict"]) == ["undecided"]
 
 
 class TestAssay:
-    def test_is_the_studys_own_where_it_has_the_core_arms(self, lab, store):
+    def test_is_the_studys_own_and_no_sisters(self, lab, store):
         lab["sharing"] = runs_of("sharing", good=False)
-        assert assay_of(runs_of("activation"), store).accepted
-        assert not assay_of(runs_of("activation", good=False), store).accepted
+        assert assay_of(runs_of("activation")).accepted
+        assert not assay_of(runs_of("activation", good=False)).accepted
 
-    def test_is_a_sisters_where_it_has_not(self, lab, store):
-        assert not assay_of(runs_of("depth"), store).accepted
-        lab["sharing"] = runs_of("sharing")
-        assert assay_of(runs_of("depth"), store).accepted
+    def test_there_is_none_without_core_arms(self, lab, store):
+        assert assay_of(runs_of("depth")) is None
+
+    @pytest.mark.parametrize(
+        ("where", "verdicts"), [("frame", ("undecided", "equivalent")), ("own", ("equivalent", "undecided"))]
+    )
+    def test_each_learning_rate_has_its_own(self, lab, store, where, verdicts):
+        """A setting that sees a known gap at one rate may be blind at another."""
+        runs = runs_of("activation", own={}, spread=0.001)
+        frame = getattr(runs, where).assign(train_accuracy=0.9)
+        row = row_of(judge(replace(runs, **{where: frame}), store), SHAPE)
+        assert (row.verdict_common, row.verdict_own) == verdicts and row.verdict == "undecided"
 
 
 class TestRates:
@@ -191,6 +207,23 @@ class TestRates:
         row = row_of(judge(runs_of(levels=STEEP, own=reverse), store), TREND)
         assert row.verdict == "depends on learning rate"
         assert (row.verdict_common, row.verdict_own) == ("better", "worse")
+
+    def test_runs_at_own_rates_that_are_not_all_in_say_nothing_yet(self, lab, store):
+        reverse = {arm: -level for arm, level in STEEP.items()}
+        runs = runs_of(levels=STEEP, own=reverse)
+        last = runs.own["seed"].eq(runs.own["seed"].max())
+        own = runs.own.assign(status=runs.own["status"].mask(last, "pending"))
+        row = row_of(judge(replace(runs, own=own), store), TREND)
+        assert (row.verdict, row.verdict_own) == ("better", "") and np.isnan(row.own_estimate)
+
+    def test_arms_that_kept_the_common_rate_say_the_same_at_both(self, lab, store):
+        """Their runs are the same, so a sister without own runs must not make another verdict of them."""
+        runs = runs_of(levels=WEAK)
+        rates = dict.fromkeys(runs.study.tuning.arms, runs.study.base.train.lr)
+        own_study = at_own_rates(runs.study, rates)
+        own = runs.frame[runs.frame["arm"].isin(rates)]
+        row = row_of(judge(replace(runs, rates=rates, own_study=own_study, own=own), store), TREND)
+        assert row.own_p_holm == row.p_holm and row.verdict_own == row.verdict_common
 
     def test_before_own_rates_are_run_the_common_one_speaks(self, lab, store):
         row = row_of(judge(runs_of(levels=STEEP), store), TREND)

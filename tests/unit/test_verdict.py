@@ -141,4 +141,34 @@ class TestLost:
         )
         frame = pd.concat([frame, frame_of({"other": [0.5]}, lost=[("other", 0, "failed")])])
         row = effects(frame, AGAINST_PLAIN).iloc[0]
-        assert (row.n, row.lost) == (2, 2)
+        assert (row.n, row.lost) == (2, 1)
+
+    @pytest.mark.parametrize(("lost", "verdict"), [(0, "better"), (2, "better"), (3, "undecided"), (16, "undecided")])
+    def test_survivors_get_no_verdict_where_more_than_a_tenth_is_lost(self, lost, verdict):
+        frame = tied(0.02, n=20)
+        frame.loc[(frame.arm == "DIA") & (frame.seed < lost), "status"] = "diverged"
+        row = effects(frame, AGAINST_PLAIN).iloc[0]
+        assert (row.n, row.lost, row.verdict) == (20 - lost, lost, verdict)
+        assert row.reason == (f"{lost} of 20 seeds lost" if lost > 2 else "")
+
+
+class TestInterim:
+    """A look before all seeds are in decides nothing: looking at every n finds a difference in a fifth of all nulls."""
+
+    @pytest.mark.parametrize("status", ["pending", "running", "interrupted", "damaged"])
+    def test_nothing_is_decided_before_all_seeds_are_in(self, status):
+        frame = tied(0.02, n=20)
+        frame.loc[(frame.arm == "DIA") & (frame.seed >= 4), ["status", "test_accuracy"]] = [status, np.nan]
+        row = effects(frame, AGAINST_PLAIN).iloc[0]
+        assert (row.n, row.waiting, row.verdict) == (4, 16, "undecided") and np.isnan(row.p_holm)
+        assert row.reason == "interim: 4 of 20 seeds have run"
+
+    def test_seeds_that_an_arm_is_not_to_have_are_not_waited_for(self):
+        frame = tied(0.02, n=6)
+        assert effects(frame[(frame.arm == "plain") | (frame.seed < 3)], AGAINST_PLAIN).waiting[0] == 0
+
+    def test_an_exploratory_contrast_tells_its_estimate(self):
+        frame = tied(0.02, n=6)
+        frame.loc[frame.seed == 5, "status"] = "pending"
+        row = effects(frame, [Contrast("x", {"DIA": 1, "plain": -1}, primary=False)]).iloc[0]
+        assert (row.verdict, row.reason, row.waiting) == ("exploratory", "", 1)
