@@ -136,8 +136,8 @@ PROFILES: dict[str, Profile] = {
             seeds=8,
             threads=1,
             demonstration=False,
-            note="1,000 images of CIFAR-10 without augmentation, so few that a deep and narrow network fits them at every "
-            "rate within 800 steps; an evening on a laptop",
+            note="1,000 images of CIFAR-10, not augmented: few enough that a deep and narrow network fits them at "
+            "every rate within 800 steps; an evening on a laptop",
             delta=0.005,
             why=_HALF_POINT,
             depths=(20, 38, 56),

@@ -18,7 +18,7 @@ def answer(subject: str, effects: pd.DataFrame, names: Sequence[str] | None = No
     """One sentence: whether ``subject`` is decided, and the numbers of its contrasts.
 
     ``Whether it helps is undecided here: DIA - plain +1.0 points [−1.0, +3.0] (could be 1.0 worse or 3.0 better; about
-    40 seeds would tell) (95 % t intervals over 6 seeds).``
+    40 seeds would find a difference of 1 point) (95 % t intervals over 6 seeds).``
 
     Args:
         effects: rows of :func:`~dianet_lab.analysis.statistics.effects`.
@@ -33,15 +33,15 @@ def answer(subject: str, effects: pd.DataFrame, names: Sequence[str] | None = No
         return f"{subject} is not asked by this study at this scale."
     explored = rows["verdict"].eq(EXPLORATORY).all()
     told = "; ".join(_estimate(row, accuracy, noted=not explored) for _, row in rows.iterrows())
-    return f"{subject} is {_state(rows['verdict'])}: {told} ({_how(rows['n'])})."
+    return f"{subject} is {_state(rows['verdict'])}: {told} ({_how(rows)})."
 
 
 def could_be(effect: pd.Series, accuracy: bool = True) -> str:
-    """``could be 1.0 worse or 3.0 better; about 40 seeds would tell``; empty without an interval.
+    """``could be 1.0 worse or 3.0 better; about 40 seeds would find a difference of 1 point``; empty if unknown.
 
-    The seeds are those that find the smallest difference that matters with 80 % power. They are left out where the
-    spread is unknown, where so many were run, and for other values than accuracies, to which that difference does not
-    belong.
+    The seeds are those that find the smallest difference that matters, if it is there, with 80 % power. They are left
+    out where the spread is unknown, where so many were run, and for other values than accuracies, to which that
+    difference does not belong.
     """
     low, high = effect["low"], effect["high"]
     if not math.isfinite(low):
@@ -54,12 +54,14 @@ def could_be(effect: pd.Series, accuracy: bool = True) -> str:
         text = f"could be {near} to {far} {better if low >= 0 else worse}"
     needed = effect.get("seeds_needed", math.nan)
     if accuracy and np.isfinite(needed) and needed > effect["n"]:
-        text += f"; about {float(f'{needed:.2g}'):,.0f} seeds would tell"
+        text += f"; about {float(f'{needed:.2g}'):,.0f} seeds would find a difference of {within(effect['delta'])[1:]}"
     return text
 
 
 def interaction_sentence(effects: pd.DataFrame, interaction: str, simple: Sequence[str]) -> str:
-    """Whether a main effect may be read alone: not where the interaction's interval excludes 0, at either rate.
+    """Whether a main effect may be read alone: only where the interaction is too small to matter, at both rates.
+
+    An interaction is exploratory: one that excludes 0 suggests, and one that covers 0 does not show that there is none.
 
     Args:
         effects: rows of ``effects``, or of ``by_learning_rate``.
@@ -67,24 +69,55 @@ def interaction_sentence(effects: pd.DataFrame, interaction: str, simple: Sequen
         simple: the contrasts at each level of the other factor, which then are what there is to read.
     """
     rows = effects.set_index("contrast", drop=False)
-    found = rows.loc[interaction]
-    ends = [(found["low"], found["high"]), (found.get("own_low", math.nan), found.get("own_high", math.nan))]
-    if not any(low > 0 or high < 0 for low, high in ends):
-        return f"No interaction is seen ({_estimate(found, True, noted=False)}), so the main effects may be read alone."
-    told = "; ".join(_estimate(rows.loc[name], True, noted=False) for name in simple)
-    return f"The two factors interact, so a main effect is a mean of unlike things. Apart: {told}."
+    found = _at_rates(rows.loc[interaction])
+    known = [rate for rate in found if math.isfinite(rate["low"])]
+    if not known:
+        return "Whether the two factors interact can't be told: too few seeds."
+    if told := [rate for rate in known if rate["low"] > 0 or rate["high"] < 0]:
+        at = [_at_rates(rows.loc[name])[rate["own"]] for rate in told[:1] for name in simple]
+        where = " at each arm's own learning rate" if told[0]["own"] else ""
+        apart = "; ".join(_estimate(row, True, noted=False) for row in at)
+        said = f"The factors seem to interact{where}; a main effect may be a mean of unlike things."
+        return f"{said} Apart: {apart}."
+    if all(-rate["delta"] < rate["low"] and rate["high"] < rate["delta"] for rate in known):
+        return f"The interaction is too small to matter ({_estimate(known[0], True, noted=False)})."
+    widest = max(known, key=lambda rate: rate["high"] - rate["low"])
+    return (
+        f"Whether the two factors interact can't be told ({_estimate(widest, True, noted=False)}), so a main effect "
+        "may be a mean of unlike things."
+    )
+
+
+def _at_rates(row: pd.Series) -> list[pd.Series]:
+    """The row at the common rate, and, where it is known, at each arm's own, with ``own`` told."""
+    rates = [row.copy()]
+    rates[0]["own"] = False
+    if math.isfinite(row.get("own_low", math.nan)):
+        own = row.copy()
+        for name in ("estimate", "low", "high"):
+            own[name] = row[f"own_{name}"]
+        own["own"] = True
+        rates.append(own)
+    return rates
 
 
 def seeds_sentence(effects: pd.DataFrame) -> str:
-    """How many seeds the undecided contrasts would take, with the fewest and the most."""
-    if not (undecided := effects["verdict"] == UNDECIDED).any():
-        return "No primary contrast is undecided here."
-    needed = effects.loc[undecided, "seeds_needed"].dropna()
-    if needed.empty:
-        return "No undecided contrast has a known spread, so no number of seeds can be given."
+    """How many seeds would find the smallest difference that matters, for the contrasts that are not decided."""
+    still_open = effects[effects["verdict"].isin([UNDECIDED, DEPENDS])]
+    if still_open.empty:
+        return "No primary contrast is open here."
+    needed = still_open[["seeds_needed", *(["own_seeds_needed"] if "own_seeds_needed" in effects else [])]].max(axis=1)
+    more = needed[needed > still_open["n"]]
+    if needed.dropna().empty:
+        return "No open contrast has a known spread, so no number of seeds can be given."
+    if more.empty:
+        return (
+            "There are as many seeds as would find the smallest difference that matters with 80 % power: what is open "
+            "lies between 0 and that difference, or is another one at each arm's own learning rate."
+        )
     return (
-        f"With the spread measured here, the undecided contrasts would take {span(needed, 0)} seeds to find the "
-        "smallest difference that matters with 80 % power, corrected over the family."
+        f"With the spread measured here, a difference that just matters would be found with {span(more, 0)} seeds "
+        "(80 % power, corrected over the family); a smaller one may stay open for any number of them."
     )
 
 
@@ -97,7 +130,7 @@ def verdicts_sentence(effects: pd.DataFrame) -> str:
     decided = primary[primary["verdict"].isin(DECIDED)]
     family = f"Of {plural(len(primary), 'primary contrast')} named before the run"
     if decided.empty:
-        parts = [f"{family}, none is decided: their intervals cover zero, or Holm's correction leaves them open"]
+        parts = [f"{family}, none is decided"]
     else:
         names = listed(f"{row.contrast} ({row.verdict})" for row in decided.itertuples())
         parts = [f"{family}, {len(decided)} decided: {names}"]
@@ -108,7 +141,7 @@ def verdicts_sentence(effects: pd.DataFrame) -> str:
         parts.append(f"undecided: {', '.join(note.replace('; ', ' and ') for note in notes)}")
     if others:
         parts.append(f"{others} more exploratory, without a verdict")
-    if "extended" in effects and effects["extended"].any():
+    if "extended" in effects and effects["extended"].eq(True).any():
         parts.append("there are more seeds than were planned before any run, so these results are extended ones")
     return "; ".join(parts) + "."
 
@@ -142,9 +175,11 @@ def _size(value: float, accuracy: bool) -> str:
     return written(100 * abs(value), 1) if accuracy else written(abs(value), 3)
 
 
-def _how(seeds: pd.Series) -> str:
-    enough = seeds[seeds > 1]
-    return f"95 % t intervals over {span(enough, 0)} seeds" if len(enough) else "too few seeds for an interval"
+def _how(rows: pd.DataFrame) -> str:
+    enough = rows.loc[rows["n"] > 1, "n"]
+    text = f"95 % t intervals over {span(enough, 0)} seeds" if len(enough) else "too few seeds for an interval"
+    lost = rows["lost"].max() if "lost" in rows else 0
+    return f"{text}, up to {lost} lost" if lost else text
 
 
 def _estimate(effect: pd.Series, accuracy: bool, noted: bool) -> str:
@@ -176,15 +211,19 @@ def _note(effect: pd.Series, accuracy: bool) -> str:
         return f"{said}: within {band}, {p}"
     if said == DEPENDS:
         own = effect["verdict_own"]
-        return f"{said}: {effect['verdict_common']} at the common one, {own} at each arm's own"
+        said = f"{said}: {effect['verdict_common']} at the common one, {own} at each arm's own"
+        return f"{said}, {points(effect['own_estimate'])} points" if accuracy else said
     words = {} if accuracy else {"better": "higher", "worse": "lower"}
     return f"{words.get(said, said)}, {p}"
 
 
 def _open(effect: pd.Series, accuracy: bool) -> str:
     """What an undecided contrast could be, and why it is open although its interval excludes 0, if it does."""
+    reason = effect.get("reason", "")
     if not math.isfinite(effect["low"]):
-        return ""
+        return reason
+    if reason:
+        return "; ".join((reason, could_be(effect, accuracy)))
     if not math.isfinite(effect["p_holm"]):
         return "ties, no spread to test with"
     notes = [could_be(effect, accuracy)]

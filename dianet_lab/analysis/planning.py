@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dianet_lab.analysis.conclusions import could_be
-from dianet_lab.analysis.power import DETECT, FAMILY, power_seeds
+from dianet_lab.analysis.power import DETECT, FAMILY, seeds_needed
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.analysis.verdict import DEPENDS, FEWEST, UNDECIDED
 from dianet_lab.studies.contrast import Contrast
@@ -18,21 +18,23 @@ __all__ = ["DETECT", "FAMILY", "price_table", "spread_table"]
 
 
 def spread_table(study: Study, store: RunStore) -> pd.DataFrame:
-    """For each primary contrast: the spread of its paired difference, and the seeds that would detect 1.5 points.
+    """For each primary contrast: the spread of its paired difference, and the seeds that would detect enough.
 
     Columns: ``contrast``; ``spread``, the standard deviation over seeds (fraction); ``from``, which runs it is of:
-    the study's own, else the tuning's at the common rate; ``n`` of them; ``needs``, the seeds that detect
-    :data:`DETECT` with 80 % power after Holm over a family of :data:`FAMILY`; ``planned``. NaN where less than three
-    seeds have run.
+    the study's own, else the tuning's at the common rate; ``n`` of them; ``detects``, the difference that is sized for
+    (fraction): :data:`DETECT` times what matters, so 1.5 points where 1 point does; ``needs``, the seeds that detect it
+    with 80 % power after Holm over a family of :data:`FAMILY`; ``planned``. NaN where less than three seeds have run.
     """
     primary = [contrast for contrast in study.contrasts if contrast.primary]
     runs = stored_runs(study, store)
     rows = []
     for contrast in primary:
         spread, n, source = _spread(runs, contrast)
-        row = {"contrast": contrast.name, "spread": spread, "from": source, "n": n}
-        rows.append(row | {"needs": power_seeds(spread), "planned": study.planned or len(study.seeds)})
-    return pd.DataFrame(rows, columns=["contrast", "spread", "from", "n", "needs", "planned"])
+        size = DETECT * contrast.delta
+        row = {"contrast": contrast.name, "spread": spread, "from": source, "n": n, "detects": size}
+        needs = seeds_needed(spread, size, FAMILY, rivals=len(contrast.parts()))
+        rows.append(row | {"needs": needs, "planned": study.planned or len(study.seeds)})
+    return pd.DataFrame(rows, columns=["contrast", "spread", "from", "n", "detects", "needs", "planned"])
 
 
 def _spread(runs: Runs, contrast: Contrast) -> tuple[float, int, str]:
@@ -48,27 +50,32 @@ def _spread(runs: Runs, contrast: Contrast) -> tuple[float, int, str]:
 
 
 def price_table(effects: pd.DataFrame, studies: Mapping[str, Runs]) -> pd.DataFrame:
-    """What it would take to decide each undecided primary contrast, on this machine.
+    """What it would take to find the smallest difference that matters, where a primary contrast is open.
 
     Columns: ``study``, ``contrast``; ``could be``, the ends of the interval in words; ``seeds``, those there are;
-    ``needed``, those that would detect the smallest difference that matters; ``more runs`` of its arms, at the common
-    rate and at their own; ``hours`` on one worker, from the median time of their runs.
+    ``needed``, those that would find it, from the larger of the spreads at the common rate and at the own ones;
+    ``more runs`` of its arms, at the common rate and at their own; ``hours`` on one worker, from the median time of
+    their runs. Where there are as many seeds already, more runs are no price: they and the hours are NaN. What is open
+    then is smaller than what matters, or another at each rate.
 
     Args:
         effects: with a column ``study``, as of ``lab_effects``.
         studies: the runs of each study, by name.
     """
-    rows = []
-    for _, effect in effects[effects["primary"] & effects["verdict"].isin([UNDECIDED, DEPENDS])].iterrows():
-        runs = studies[effect["study"]]
-        contrast = next(one for one in runs.study.contrasts if one.name == effect["contrast"])
-        more = max(0, effect["seeds_needed"] - effect["n"]) if math.isfinite(effect["seeds_needed"]) else math.nan
-        frame = runs.everything()
-        seconds = frame.loc[frame["arm"].isin(contrast.arms), "seconds"].median()
-        common = runs.study.base.train.lr
-        moved = sum((runs.rates or {}).get(arm, common) != common for arm in contrast.arms)
-        wanted = more * (len(contrast.arms) + moved)
-        row = {"study": effect["study"], "contrast": effect["contrast"], "could be": could_be(effect).split(";")[0]}
-        row |= {"seeds": effect["n"], "needed": effect["seeds_needed"], "more runs": wanted}
-        rows.append(row | {"hours": wanted * seconds / 3600})
+    still_open = effects[effects["primary"].astype(bool) & effects["verdict"].isin([UNDECIDED, DEPENDS])]
+    rows = [_price(effect, studies[effect["study"]]) for _, effect in still_open.iterrows()]
     return pd.DataFrame(rows, columns=["study", "contrast", "could be", "seeds", "needed", "more runs", "hours"])
+
+
+def _price(effect: pd.Series, runs: Runs) -> dict[str, object]:
+    contrast = next(one for one in runs.study.contrasts if one.name == effect["contrast"])
+    needed = pd.Series([effect["seeds_needed"], effect.get("own_seeds_needed", math.nan)]).max()
+    more = needed - effect["n"] if needed > effect["n"] else math.nan
+    frame = runs.everything()
+    seconds = frame.loc[frame["arm"].isin(contrast.arms), "seconds"].median()
+    common = runs.study.base.train.lr
+    moved = sum((runs.rates or {}).get(arm, common) != common for arm in contrast.arms)
+    wanted = more * (len(contrast.arms) + moved)
+    row = {"study": effect["study"], "contrast": effect["contrast"], "could be": could_be(effect).split(";")[0]}
+    row |= {"seeds": effect["n"], "needed": needed, "more runs": wanted}
+    return row | {"hours": wanted * seconds / 3600}

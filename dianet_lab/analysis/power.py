@@ -12,8 +12,8 @@ POWER = 0.8
 SPREADLESS = 1e-6
 """A spread below this is rounding: accuracies are counts of images, and one image in a million is none."""
 
-DETECT = 0.015
-"""The difference (fraction: 1.5 points) that the lab's primary contrasts are sized for."""
+DETECT = 1.5
+"""What the lab's primary contrasts are sized for, times the smallest difference that matters: 1.5 points on digits."""
 
 FAMILY = 8
 """The most primary contrasts that the whole lab has."""
@@ -40,8 +40,3 @@ def seeds_needed(sd: float, delta: float, family: int = 1, rivals: int = 1) -> f
     while not enough(top):
         top *= 2
     return bisect.bisect_left(range(top + 1), True, lo=max(2, top // 2), key=enough)
-
-
-def power_seeds(sd: float, difference: float = DETECT, family: int = FAMILY, rivals: int = 1) -> float:
-    """The seeds that a study needs to detect ``difference`` (1.5 points) after Holm over the lab's whole family."""
-    return seeds_needed(sd, difference, family, rivals)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dianet_lab.analysis.comparison import Right, compare, paired_difference, shift
 from dianet_lab.analysis.interval import LEVEL, t_interval
-from dianet_lab.analysis.power import power_seeds, seeds_needed
+from dianet_lab.analysis.power import seeds_needed
 from dianet_lab.analysis.verdict import (
     BETTER,
     DEPENDS,
@@ -32,7 +32,6 @@ __all__ = [
     "effects",
     "holm",
     "paired_difference",
-    "power_seeds",
     "seeds_needed",
     "shifts",
     "summarise",

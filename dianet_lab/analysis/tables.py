@@ -7,7 +7,7 @@ from dianet_lab.analysis.verdict import EXPLORATORY
 from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.study import Study
 
-PERCENT, POINTS, COUNT = "{:.1f}", "{:+.1f}", "{:,.0f}"
+PERCENT, POINTS, COUNT = "{:z.1f}", "{:+z.1f}", "{:,.0f}"
 
 ARM_FORMATS = {
     "seeds": COUNT,
@@ -18,7 +18,13 @@ ARM_FORMATS = {
     "± points": PERCENT,
 }
 
-EFFECT_FORMATS = {"points": POINTS, "±": PERCENT, "p (Holm)": "{:.2g}", "matters": "{:g}", "needs": COUNT}
+EFFECT_FORMATS = {
+    "points": POINTS,
+    "±": PERCENT,
+    "p (Holm)": "{:.2g}",
+    "matters": "{:g}",
+    "needs": COUNT,
+}
 """Of the columns that every table of effects has; :func:`effect_formats` has those that a given one has."""
 
 CONTRAST_FORMATS = {"matters": "{:g}"}
@@ -50,8 +56,9 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
 
     ``matters`` is the smallest difference that matters, ``needs`` how many seeds would find it with 80 % power. The
     verdict is for primary contrasts; an exploratory one has none, and no p. There only if known: ``lost`` (seeds
-    without the contrast, as an arm diverged or failed), ``hardest rival``, ``± images too`` (half of the interval for
-    new seeds and new test images), ``own rate`` and ``± own`` (with each arm's own learning rate).
+    without the contrast, as an arm diverged or failed), ``p (equal)`` (of the two one-sided tests, after Holm),
+    ``hardest rival``, ``± images too`` (half of the interval for new seeds and new test images), ``own rate`` and
+    ``± own`` (with each arm's own learning rate).
 
     Show it with ``formats=effect_formats(table)``.
 
@@ -72,9 +79,12 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
         table["own rate"] = 100 * effects["own_estimate"]
         table["± own"] = 100 * (effects["own_high"] - effects["own_estimate"])
     table["p (Holm)"] = effects["p_holm"]
+    if effects["p_equal_holm"].notna().any():
+        table["p (equal)"] = effects["p_equal_holm"]
     table["verdict"] = said = effects["verdict"]
-    if "extended" in effects and effects["extended"].any():  # seeds were added after looking
-        table["verdict"] = said.where(said == EXPLORATORY, said + " (extended)")
+    if "extended" in effects:  # seeds were added after looking
+        plain = effects["extended"].ne(True) | said.eq(EXPLORATORY)
+        table["verdict"] = said.where(plain, said + " (extended)")
     table["matters"] = _in_points(effects["delta"])
     table["needs"] = effects["seeds_needed"]
     return table
@@ -82,7 +92,7 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
 
 def effect_formats(table: pd.DataFrame) -> dict[str, str]:
     """How the columns of an :func:`effect_table` are written, those that it has."""
-    formats = EFFECT_FORMATS | {"± images too": PERCENT, "own rate": POINTS, "± own": PERCENT}
+    formats = EFFECT_FORMATS | {"± images too": PERCENT, "own rate": POINTS, "± own": PERCENT, "p (equal)": "{:.2g}"}
     return {column: formats[column] for column in table if column in formats}
 
 

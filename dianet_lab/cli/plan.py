@@ -91,10 +91,11 @@ def _print_power(study: Any, store: Any) -> None:
     spreads = spread_table(study, store)
     if spreads.empty:
         return
-    spreads["spread"] = 100 * spreads["spread"]
-    names = {"spread": "spread (points)", "n": "seeds seen", "needs": "seeds needed", "planned": "seeds planned"}
-    formats = {"spread (points)": "{:.2f}", "seeds needed": "{:.0f}"}
-    title = f"seeds that detect {100 * DETECT:g} points with 80 % power after Holm over {FAMILY} contrasts"
+    spreads[["spread", "detects"]] *= 100
+    names = {"spread": "spread (points)", "n": "seeds seen", "detects": "detects (points)"}
+    names |= {"needs": "seeds needed", "planned": "seeds planned"}
+    formats = {"spread (points)": "{:.2f}", "detects (points)": "{:.3g}", "seeds needed": "{:.0f}"}
+    title = f"seeds that detect {DETECT:g} times what matters with 80 % power after Holm over {FAMILY} contrasts"
     Console(width=max(Console().width, WIDTH)).print(table(spreads.rename(columns=names), formats, title))
 
 

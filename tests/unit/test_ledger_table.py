@@ -56,7 +56,7 @@ class TestPrice:
 
     def effects(self, **changes):
         row = {"study": "cell", "contrast": "carried - clock", "primary": True, "verdict": "undecided", "n": 20}
-        row |= {"low": -0.01, "high": 0.03, "seeds_needed": 30.0} | changes
+        row |= {"low": -0.01, "high": 0.03, "seeds_needed": 30.0, "delta": 0.01} | changes
         return pd.DataFrame([row])
 
     def test_is_the_missing_seeds_of_its_arms_and_of_those_with_a_rate_of_their_own(self, runs):
@@ -67,6 +67,15 @@ class TestPrice:
 
     def test_is_unknown_where_the_spread_is(self, runs):
         assert np.isnan(price_table(self.effects(seeds_needed=np.nan), {"cell": runs})["hours"][0])
+
+    def test_no_number_of_runs_is_a_price_where_the_power_is_there_already(self, runs):
+        """What is open with enough seeds is smaller than what matters; to call that free would be wrong."""
+        price = price_table(self.effects(seeds_needed=17.0), {"cell": runs}).iloc[0]
+        assert np.isnan(price["more runs"]) and np.isnan(price["hours"]) and price["needed"] == 17
+
+    def test_is_that_of_the_wider_spread_of_both_rates(self, runs):
+        price = price_table(self.effects(seeds_needed=17.0, own_seeds_needed=30.0), {"cell": runs}).iloc[0]
+        assert price["more runs"] == 30 and price["needed"] == 30
 
     @pytest.mark.parametrize("change", [{"verdict": "better"}, {"primary": False}])
     def test_is_asked_for_open_primary_contrasts_only(self, runs, change):

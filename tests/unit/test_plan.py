@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dianet_lab.analysis.planning import spread_table
-from dianet_lab.analysis.power import power_seeds
+from dianet_lab.analysis.power import seeds_needed
 from dianet_lab.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from dianet_lab.data import stand_in
 from dianet_lab.data.sources import load_data
@@ -189,7 +189,8 @@ class TestSeedsNeeded:
         row = self.row(runs.study, store)
         spread = 0.5 * np.std([-0.015, -0.005, 0.005, 0.015], ddof=1)
         assert (row["from"], row["n"], row["planned"]) == ("tuning runs", 4, 20)
-        assert row["spread"] == pytest.approx(spread) and row["needs"] == power_seeds(spread)
+        assert row["spread"] == pytest.approx(spread) and row["needs"] == seeds_needed(spread, 0.015, 8)
+        assert row["detects"] == 0.015
 
     @pytest.mark.parametrize(("finished", "source"), [(2, "tuning runs"), (3, "its own runs"), (20, "its own runs")])
     def test_are_told_from_its_own_runs_as_soon_as_there_are_three(self, runs, store, finished, source):
@@ -201,6 +202,11 @@ class TestSeedsNeeded:
         self.given = replace(runs, tried=runs.tried.assign(status="pending"))
         row = self.row(runs.study, store)
         assert (row["from"], row["n"]) == ("no runs yet", 0) and math.isnan(row["needs"])
+
+    def test_size_what_is_detected_by_what_matters(self, store):
+        """A trend per doubling of r that matters at a quarter of a point is not sized for one and a half points."""
+        rows = spread_table(get_study("reduction", "digits"), store).set_index("contrast")
+        assert rows["detects"]["trend per doubling of r"] == pytest.approx(1.5 * 0.0025)
 
     @pytest.mark.parametrize("name", STUDIES)
     def test_are_told_for_the_primary_contrasts_only(self, name, store):

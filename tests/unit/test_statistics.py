@@ -10,7 +10,6 @@ from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.statistics import (
     effects,
     paired_difference,
-    power_seeds,
     seeds_needed,
     summarise,
 )
@@ -68,8 +67,16 @@ class TestPairing:
 
 
 class TestSeedsNeeded:
-    def test_of_the_lab_is_for_one_and_a_half_points_after_holm(self):
-        assert power_seeds(0.02) == seeds_needed(0.02, 0.015, 8) > seeds_needed(0.02, 0.015)
+    def test_grows_with_the_family(self):
+        assert seeds_needed(0.02, 0.015, 8) > seeds_needed(0.02, 0.015)
+
+    def test_finds_a_win_over_all_rivals_as_often_as_it_promises(self):
+        """Five rivals, each beaten by exactly what matters, with spreads of their own: all five tests must tell it."""
+        random, sd, delta = np.random.default_rng(0), 0.0126, 0.01
+        n = seeds_needed(sd, delta, rivals=5)
+        seen = random.normal(delta, sd, (1000, 5, n))
+        found = (stats.ttest_1samp(seen, 0, axis=-1).pvalue < 0.05).all(axis=-1).mean()
+        assert n > seeds_needed(sd, delta) and found > 0.77
 
     def test_is_the_textbook_number(self):
         """A paired difference of one standard deviation needs 10 pairs for 80 % power at 5 %, two-sided."""

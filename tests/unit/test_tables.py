@@ -46,7 +46,7 @@ D = [Contrast("d", {"DIA": 1, "plain": -1}), Contrast("more", {"DIA": 1, "plain"
 def test_effects_have_only_columns_that_say_something(frame):
     frame = frame[frame.seed < 3].assign(test_accuracy=lambda f: f.test_accuracy + 0.001 * f.seed * (f.arm == "DIA"))
     plain = tables.effect_table(effects(frame, D))
-    assert list(plain) == ["contrast", "seeds", "points", "±", "p (Holm)", "verdict", "matters", "needs"]
+    assert list(plain) == ["contrast", "seeds", "points", "±", "p (Holm)", "p (equal)", "verdict", "matters", "needs"]
     assert list(plain["verdict"]) == ["better", "exploratory"] and np.isnan(plain["p (Holm)"][1])
     known = effects(frame, D).assign(crossed_low=-0.01, crossed_high=0.03)
     full = tables.effect_table(by_learning_rate(known, effects(frame, D)))

@@ -29,8 +29,17 @@ def asked(shift: float, seeds: int = 6, primary: bool = True, delta: float = 0.0
 class TestAnswer:
     def test_says_undecided_where_the_interval_covers_zero(self):
         text = wording.answer("Whether it helps", asked(0.0))
-        numbers = "DIA - plain +0.0 points [−0.1, +0.1] (could be 0.1 worse or 0.1 better; about 18 seeds would tell)"
+        could = "could be 0.1 worse or 0.1 better; about 18 seeds would find a difference of 0.1 points"
+        numbers = f"DIA - plain +0.0 points [−0.1, +0.1] ({could})"
         assert text == f"Whether it helps is undecided here: {numbers} (95 % t intervals over 6 seeds)."
+
+    def test_survivors_are_told_with_those_that_were_lost(self):
+        text = wording.answer("It", asked(0.02).assign(lost=4, verdict="undecided", reason="4 of 10 seeds lost"))
+        assert "undecided here" in text and "(4 of 10 seeds lost; could be" in text and "6 seeds, up to 4 lost)" in text
+
+    def test_an_interim_look_is_told_as_one(self):
+        early = asked(0.02).assign(verdict="undecided", reason="interim: 6 of 20 seeds have run", p_holm=np.nan)
+        assert "(interim: 6 of 20 seeds have run; could be" in wording.answer("It", early)
 
     def test_equivalent_is_explained(self):
         text = wording.answer("Whether it helps", asked(0.0, delta=0.01))
@@ -48,9 +57,11 @@ class TestAnswer:
         assert "It is decided here: " in text and "more +3.0 points [+2.9, +3.1] (exploratory, no verdict)" in text
 
     def test_both_learning_rates_are_told_where_they_disagree(self):
-        text = wording.answer("It", by_learning_rate(asked(0.02), asked(0.0)))
+        text = wording.answer("It", by_learning_rate(asked(0.02), asked(0.0, delta=0.01)))
         assert text.startswith("It is dependent on the learning rate here: ")
-        assert "better at the common one, undecided at each arm's own" in text
+        assert "better at the common one, equivalent at each arm's own, +0.0 points" in text
+        half = wording.answer("It", by_learning_rate(asked(0.02), asked(0.0)))
+        assert "undecided here" in half and "(better at the common rate, undecided at each arm's own; could be" in half
 
     def test_the_hardest_rival_is_named(self):
         assert "DIA - plain (of which SE is the hardest) +2.0" in wording.answer("It", asked(0.02).assign(rival="SE"))
@@ -88,35 +99,45 @@ class TestAnswer:
 
 class TestSentences:
     def test_seeds_needed_name_the_range(self):
-        table = pd.DataFrame({"verdict": ["undecided", "undecided", "better"], "seeds_needed": [9.0, 31.0, 3.0]})
-        assert "would take 9 to 31 seeds" in wording.seeds_sentence(table)
+        verdicts = ["undecided", "depends on learning rate", "better"]
+        table = pd.DataFrame({"verdict": verdicts, "seeds_needed": [9.0, 31.0, 3.0], "n": 6})
+        assert "would be found with 9 to 31 seeds" in wording.seeds_sentence(table)
         assert "no number of seeds" in wording.seeds_sentence(table.assign(seeds_needed=np.nan))
-        assert wording.seeds_sentence(table.tail(1)) == "No primary contrast is undecided here."
+        assert wording.seeds_sentence(table.tail(1)) == "No primary contrast is open here."
+
+    def test_more_seeds_are_not_asked_for_where_there_are_enough(self):
+        table = pd.DataFrame({"verdict": ["undecided"], "seeds_needed": [15.0], "n": 20})
+        assert wording.seeds_sentence(table).startswith("There are as many seeds as would find")
+        own = wording.seeds_sentence(table.assign(own_seeds_needed=28.0))
+        assert "would be found with 28 seeds" in own
 
     def test_verdicts_are_counted_by_name_over_primary_contrasts(self):
         text = wording.verdicts_sentence(asked(0.0))
-        assert text.startswith("Of 1 primary contrast named before the run, none is decided: ")
-        assert text.endswith("; undecided: DIA - plain could be 0.1 worse or 0.1 better and about 18 seeds would tell.")
+        assert text.startswith("Of 1 primary contrast named before the run, none is decided; undecided: ")
+        assert text.endswith(
+            "could be 0.1 worse or 0.1 better and about 18 seeds would find a difference of 0.1 points."
+        )
         assert wording.verdicts_sentence(asked(0.02)).endswith("1 decided: DIA - plain (better).")
         more = asked(0.02, primary=False)
         both = wording.verdicts_sentence(pd.concat([asked(0.02), more]))
         assert both.startswith("Of 1 primary contrast") and both.endswith("; 1 more exploratory, without a verdict.")
         assert "All contrasts here are exploratory (1)" in wording.verdicts_sentence(more)
-        depends = wording.verdicts_sentence(by_learning_rate(asked(0.02), asked(0.0)))
+        depends = wording.verdicts_sentence(by_learning_rate(asked(0.02), asked(0.0, delta=0.01)))
         assert depends.endswith("; DIA - plain depends on the learning rate.")
 
     @pytest.mark.parametrize(
         ("low", "high", "needed", "text"),
         [
-            (-0.01, 0.03, 40, "could be 1.0 worse or 3.0 better; about 40 seeds would tell"),
-            (0.002, 0.03, 1234, "could be 0.2 to 3.0 better; about 1,200 seeds would tell"),
+            (-0.01, 0.03, 40, "could be 1.0 worse or 3.0 better; about 40 seeds would find a difference of 1 point"),
+            (0.002, 0.03, 1234, "could be 0.2 to 3.0 better; about 1,200 seeds would find a difference of 1 point"),
             (-0.03, -0.002, np.nan, "could be 0.2 to 3.0 worse"),
             (-0.01, 0.03, 6, "could be 1.0 worse or 3.0 better"),
             (np.nan, np.nan, np.nan, ""),
         ],
     )
     def test_undecided_is_told_as_what_it_could_be(self, low, high, needed, text):
-        assert wording.could_be(pd.Series({"low": low, "high": high, "seeds_needed": needed, "n": 6})) == text
+        effect = {"low": low, "high": high, "seeds_needed": needed, "n": 6, "delta": 0.01}
+        assert wording.could_be(pd.Series(effect)) == text
 
     def test_other_measures_could_be_higher_or_lower_whatever_the_seeds(self):
         effect = pd.Series({"low": -0.01, "high": 0.03, "seeds_needed": 40, "n": 6})
@@ -191,21 +212,29 @@ class TestScale:
 class TestInteraction:
     """A main effect over levels that behave unlike each other is a mean of unlike things, and the report says so."""
 
-    def effects(self, low: float, high: float, own: float = np.nan) -> pd.DataFrame:
+    def said(self, low: float, high: float, own: tuple[float, float] = (np.nan, np.nan)) -> str:
         rows = [
             {"contrast": "shape x start", "estimate": (low + high) / 2, "low": low, "high": high},
             {"contrast": "tanh - DIA", "estimate": 0.003, "low": -0.002, "high": 0.008},
         ]
-        return pd.DataFrame([row | {"rival": "", "own_low": own, "own_high": own} for row in rows])
+        at_own = {"own_low": own[0], "own_high": own[1], "own_estimate": sum(own) / 2}
+        table = pd.DataFrame([row | {"rival": "", "delta": 0.01} | at_own for row in rows])
+        return wording.interaction_sentence(table, "shape x start", ["tanh - DIA"])
 
-    @pytest.mark.parametrize(("low", "high", "own"), [(0.01, 0.02, np.nan), (-0.01, 0.02, 0.03)])
-    def test_that_is_seen_at_either_rate_gives_the_simple_effects(self, low, high, own):
-        said = wording.interaction_sentence(self.effects(low, high, own), "shape x start", ["tanh - DIA"])
-        assert "a mean of unlike things" in said and "tanh - DIA +0.3 points [−0.2, +0.8]" in said
+    def test_that_is_seen_gives_the_simple_effects_of_the_rate_at_which_it_is(self):
+        assert "unlike things. Apart: tanh - DIA +0.3 points [−0.2, +0.8]" in self.said(0.01, 0.02)
+        own = self.said(-0.01, 0.02, own=(0.03, 0.05))
+        assert "at each arm's own learning rate" in own and "Apart: tanh - DIA +4.0 points [+3.0, +5.0]" in own
 
-    def test_that_is_not_seen_lets_the_main_effects_stand(self):
-        said = wording.interaction_sentence(self.effects(-0.01, 0.02), "shape x start", ["tanh - DIA"])
-        assert "may be read alone" in said and "tanh" not in said
+    def test_that_covers_zero_is_not_said_to_be_none(self):
+        for said in (self.said(-0.124, 0.147), self.said(-0.005, 0.005, own=(-0.02, 0.01))):
+            assert "can't be told" in said and "tanh - DIA" not in said
+
+    def test_that_is_within_what_matters_at_both_rates_is_too_small(self):
+        assert "too small to matter" in self.said(-0.005, 0.005, own=(-0.004, 0.002))
+
+    def test_of_one_seed_nothing_is_known(self):
+        assert "too few seeds" in self.said(np.nan, np.nan)
 
 
 class TestRates:
