@@ -81,14 +81,21 @@ def gate_starts_at_a_quarter() -> Computed:
 
 
 def official_dia_has_an_extra_norm() -> Computed:
-    """What the norm at the end of each branch adds to the official PreResNet-164 and WRN-52-4."""
+    """What the norm at the end of each branch adds to the official PreResNet-164 and WRN-52-4.
+
+    With it DIA-PreResNet-164 has the parameters of the official code, without it those that pytorchcv publishes.
+    """
     extra = []
     for name in ("preresnet", "wide_resnet"):
         with_norm, without = ({**OFFICIAL_MODELS[name], "branch_norm": norm} for norm in (True, False))
         extra.append(_parameters(**with_norm, attention=PLAIN) - _parameters(**without, attention=PLAIN))
+    official, pytorchcv = (
+        _parameters(**{**OFFICIAL_MODELS["preresnet"], "branch_norm": norm}, attention=DIANET) for norm in (True, False)
+    )
     return Computed(
-        extra == [16_128, 7_168],
-        f"{extra[0]:,} parameters of a norm in PreResNet-164 and {extra[1]:,} in WRN-52-4, without attention",
+        extra == [16_128, 7_168] and (official, pytorchcv) == (1_961_364, 1_945_236),
+        f"DIA-PreResNet-164 has {official:,} parameters with the norm, {pytorchcv:,} without; the norm has "
+        f"{extra[0]:,} there and {extra[1]:,} in WRN-52-4",
     )
 
 

@@ -1,10 +1,11 @@
 """The gradient that reaches each block in the first updates of a training.
 
-The abstract of DIANet (arXiv 1905.10671v2) has it that dense implicit connections "recover and enhance the information
-communication across layers and the value of the gradient", shown without skip connections. Here the gradient of a block
-is that of its own parameters (convolutions and norms, without the attention's), which is what moves it. Not that of its
-output: a norm undoes the scale of what it reads, so that a gate of 0.25 makes outputs four times smaller and their
-gradients four times larger, and no weight moves differently for it. Nor that of the unit, which sums over all blocks.
+The abstract of a follow-up by the same group (arXiv 2210.16101v1) has it that dense implicit connections "recover and
+enhance the information communication across layers and the value of the gradient", of training without skips, norms or
+augmentation. Here the gradient of a block is that of its own parameters (convolutions and norms, without the
+attention's), which is what moves it. Not that of its output: a norm undoes the scale of what it reads, so that a gate
+of 0.25 makes outputs four times smaller and their gradients four times larger, and no weight moves differently for it.
+Nor that of the unit, which sums over all blocks.
 """
 
 from collections.abc import Collection, Iterable

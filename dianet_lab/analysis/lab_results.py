@@ -42,11 +42,13 @@ def by_contrast(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 def _judged(runs: Runs, store: RunStore) -> pd.DataFrame:
     if runs.study.name == "stability":
         classes = store.manifest(runs.frame.loc[_stored(runs), "run_id"].iloc[0])["model"]["num_classes"]
-        return stability_effects(runs.frame, 1 / classes, runs.study.scale.delta)
+        # Over all cells: those that are chosen for plain's failures flatter whatever is compared with plain.
+        table = stability_effects(runs.frame, 1 / classes, runs.study.scale.delta, everywhere=True)
+        return table.assign(extended=runs.study.extended)
     table = judge(runs, store)
     if runs.study.name == "recipe":
-        return pd.concat([table, recipe_effects(runs.frame, runs.study.contrasts[0].delta)], ignore_index=True)
-    return table
+        table = pd.concat([table, recipe_effects(runs.frame, runs.study.contrasts[0].delta)], ignore_index=True)
+    return table.assign(extended=runs.study.extended)
 
 
 def _stored(runs: Runs) -> pd.Series:

@@ -26,8 +26,11 @@ STATUSES = (SUPPORTED, CONTRADICTED, UNDECIDED, TOO_SMALL, NOT_RUN)
 
 COLUMNS = (
     "id", "claim", "kind", "source", "grade", "study", "contrast", "status", "why", "direction", "estimate", "low",
-    "high", "n", "verdict", "scale", "link", "numbers", "note",
+    "high", "own_estimate", "n", "lost", "extended", "verdict", "scale", "link", "numbers", "note",
 )  # fmt: skip
+
+TOLD = ("estimate", "low", "high", "own_estimate", "n", "lost", "extended", "verdict")
+"""What is taken over from a result."""
 
 COMPUTED = "computed"
 """What stands in place of a study where a computation settles a claim."""
@@ -36,6 +39,9 @@ _ALL_IMAGES = {"digits": 797, "cifar10": 50_000, "cifar100": 50_000}
 """Images from which training and validation parts are drawn."""
 
 _DATA_WORDS = {"digits": "8x8 digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "parquet": "images of a folder"}
+
+BY_DESIGN = "exploratory by design: its interval is told, and decides nothing at any scale"
+"""Of a contrast without a verdict: more seeds would not give it one."""
 
 _EXCLUDED = {"not better": BETTER, "not worse": WORSE}
 
@@ -114,8 +120,9 @@ def ledger(
 
     Columns: ``id, claim, kind, source, grade, study, contrast``; ``status``, one of :data:`STATUSES`; ``why``, the
     preconditions that fail, or what decided; ``direction``, the sign of the estimate (``+``, ``−``, ``0``; empty
-    without one); ``estimate, low, high, n, verdict`` of the result (fractions; NaN without one); ``scale``; ``link``,
-    the HTML of the study's notebook; the published ``numbers``, and a ``note`` on how the contrast reads the claim. A
+    without one); ``estimate, low, high, own_estimate, n, lost, extended, verdict`` of the result (fractions, NaN
+    without one; ``own_estimate`` at each arm's own learning rate); ``scale``; ``link``, the HTML of the study's
+    notebook; the published ``numbers``, and a ``note`` on how the contrast reads the claim. A
     computed claim has study "computed", its check as contrast, and no estimate.
 
     Args:
@@ -133,8 +140,9 @@ def ledger(
 def _head(claim: Claim) -> dict[str, Any]:
     return {
         "id": claim.id, "claim": claim.claim, "kind": claim.kind, "source": claim.source, "grade": claim.sureness,
-        "direction": "", "estimate": math.nan, "low": math.nan, "high": math.nan, "n": 0, "verdict": "", "link": "",
-        "numbers": claim.numbers or "", "note": claim.note or "",
+        "direction": "", "estimate": math.nan, "low": math.nan, "high": math.nan, "own_estimate": math.nan, "n": 0,
+        "lost": 0, "extended": False, "verdict": "", "link": "", "numbers": claim.numbers or "",
+        "note": claim.note or "",
     }  # fmt: skip
 
 
@@ -152,7 +160,7 @@ def _study_row(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]
     row |= {"scale": setting.scale, "link": report_of(claim.study)}
     if status == NOT_RUN:
         return row
-    told = {name: result.get(name, row[name]) for name in ("estimate", "low", "high", "n", "verdict")}
+    told = {name: result.get(name, row[name]) for name in TOLD}
     return row | told | {"direction": direction(told["estimate"])}
 
 
@@ -170,8 +178,14 @@ def judged(claim: Claim, result: Mapping[str, Any], setting: Setting) -> tuple[s
     if not known and not result.get("lost"):
         return NOT_RUN, f"a run at this scale would not settle it: {why}" if missing else ""
     if missing:
-        return TOO_SMALL, why
-    return settled(claim.expects, result) if known else (UNDECIDED, "no seed finished in every arm")
+        return TOO_SMALL, f"{why}; {BY_DESIGN}" if result.get("verdict") == EXPLORATORY else why
+    status, why = settled(claim.expects, result) if known else (UNDECIDED, "no seed finished in every arm")
+    notes = [why, result.get("reason", "")]
+    if result.get("extended"):
+        notes.append("extended: seeds were added after looking")
+    if lost := int(result.get("lost") or 0):
+        notes.append(f"{lost} seeds lost")
+    return status, "; ".join(filter(None, notes))
 
 
 def settled(expects: str, result: Mapping[str, Any]) -> tuple[str, str]:
@@ -193,13 +207,15 @@ def settled(expects: str, result: Mapping[str, Any]) -> tuple[str, str]:
       matters. It is supported in direction only: the published size is not tested.
     - A claimed equality is contradicted by "better" or "worse" only if the whole interval lies beyond ``delta``;
       those two verdicts exclude 0, not every effect that is too small to matter. Without a ``delta``: undecided.
+    - "better" and "worse" settle nothing where the crossed interval, for new test images too, covers 0.
     - "exploratory" supports nothing and contradicts nothing, whatever its interval; no more does "depends on learning
       rate", which has no single answer.
     """
     verdict = result.get("verdict")
     if verdict not in (BETTER, WORSE, EQUIVALENT, NEGLIGIBLE):
-        why = {EXPLORATORY: "exploratory: its interval is told, and decides nothing", DEPENDS: DEPENDS}
-        return UNDECIDED, why.get(verdict, "")
+        return UNDECIDED, {EXPLORATORY: BY_DESIGN, DEPENDS: DEPENDS}.get(verdict, "")
+    if result.get("crossed_low", math.nan) <= 0 <= result.get("crossed_high", math.nan) and verdict in (BETTER, WORSE):
+        return UNDECIDED, f"found {verdict} for these test images only: for new ones the interval covers 0"
     small = verdict in (EQUIVALENT, NEGLIGIBLE)
     if expects in _EXCLUDED:
         return CONTRADICTED if verdict == _EXCLUDED[expects] else SUPPORTED, f"found {verdict}"

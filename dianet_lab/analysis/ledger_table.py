@@ -12,12 +12,16 @@ from dianet_lab.analysis.phrases import listed, plural
 
 
 def told(row: Mapping[str, Any]) -> str:
-    """The effect of a row of the ledger: ``+0.5 [−0.3, +1.3], n = 24, undecided``; empty where there is none."""
+    """The effect of a row of the ledger: ``+0.5 [−0.3, +1.3], +0.1 at own rates, n = 24, undecided``, or nothing."""
     if not math.isfinite(row["estimate"]):
         return ""
     known = math.isfinite(row["low"]) and math.isfinite(row["high"])
     interval = f" [{points(row['low'])}, {points(row['high'])}]" if known else ""
-    return ", ".join(filter(None, (f"{points(row['estimate'])}{interval}", f"n = {row['n']:g}", row["verdict"])))
+    own = row.get("own_estimate", math.nan)
+    own = f"{points(own)} at own rates" if math.isfinite(own) else ""
+    lost = f"{row['lost']:g} lost" if row.get("lost") else ""
+    parts = (f"{points(row['estimate'])}{interval}", own, f"n = {row['n']:g}", lost, row["verdict"])
+    return ", ".join(filter(None, parts))
 
 
 def ledger_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -92,7 +92,7 @@ class TuningEntry(Config):
 
     arms: list[str] = []
     rates: list[Annotated[float, Field(gt=0)]] = []
-    seeds: Count | list[Seed] = 4
+    seeds: Count | list[Seed] = 6
 
 
 def is_study(values: Mapping[str, Any]) -> bool:

@@ -36,7 +36,7 @@ class TestTrain:
         assert set(runs.rates) == set(runs.study.tuning.arms) and set(RunStore()) == set(runs.run_ids)
         words = " ".join(out.split())
         assert all(f"activation{part}" in words for part in (": 15 runs", ", tuning: 22 runs", ", own rates: 11 runs"))
-        assert assay_of(runs, RunStore()).sentence() in out  # and the verdicts are those of the one rule
+        assert assay_of(runs).sentence() in out  # and the verdicts are those of the one rule
         verdicts = judge(runs, RunStore())["verdict"]
         assert set(verdicts) == {"undecided", "exploratory"}
         assert {verdict: out.count(verdict) for verdict in verdicts} == verdicts.value_counts().to_dict()

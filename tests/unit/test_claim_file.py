@@ -31,7 +31,7 @@ CONTRASTS = {
     "networks": [f"{name}: DIA - {arm}" for name in BACKBONES for arm in ("plain", "SE per block")],
     "units": [f"{unit} shared - {unit} per block" for unit in UNITS],
     "depth": ["gain of DIA over plain: deepest - shallowest"],
-    "recipe": ["gain of DIA: official best epoch - strong last epoch", "best epoch - last epoch (plain)"],
+    "recipe": ["gain of DIA: official - strong, last epochs", "best epoch - last epoch (plain)"],
     "stability": [
         "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: DIA r=16 - plain",
     ],

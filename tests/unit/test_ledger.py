@@ -160,7 +160,22 @@ class TestStatus:
 
     def test_with_every_seed_lost_it_is_undecided_and_not_unrun(self):
         found = {"estimate": math.nan, "n": 0, "lost": 5, "verdict": "undecided"}
-        assert judged(claim(), found, setting("paper")) == (UNDECIDED, "no seed finished in every arm")
+        assert judged(claim(), found, setting("paper")) == (UNDECIDED, "no seed finished in every arm; 5 seeds lost")
+
+    @pytest.mark.parametrize("verdict", ["better", "worse"])
+    @pytest.mark.parametrize("expects", EXPECTATIONS)
+    def test_a_difference_for_these_test_images_only_settles_nothing(self, verdict, expects):
+        found = result(verdict, crossed_low=-0.004, crossed_high=0.044)
+        status, why = judged(claim(expects), found, setting("paper"))
+        assert status == UNDECIDED and "for these test images only" in why
+        assert (
+            judged(claim(expects), found | {"crossed_low": 0.004}, setting("paper"))[0]
+            == STATUS[SETTLED[expects][VERDICTS.index(verdict)]]
+        )
+
+    def test_lost_and_added_seeds_are_told(self):
+        why = judged(claim(), result("better", lost=2, extended=True), setting("paper"))[1]
+        assert why == "in direction; extended: seeds were added after looking; 2 seeds lost"
 
     @pytest.mark.parametrize("verdict", [*VERDICTS, "undecided", "exploratory"])
     def test_a_small_run_settles_nothing(self, verdict):
@@ -234,14 +249,16 @@ class TestCommand:
 
     def test_shows_the_effect_with_its_interval(self, shown):
         assert told(result("better")) == "+2.0 [+1.5, +2.5], n = 5, better"
+        both = result("better", own_estimate=0.001, lost=2)
+        assert told(both) == "+2.0 [+1.5, +2.5], +0.1 at own rates, n = 5, 2 lost, better"
         assert told(result("", low=math.nan, high=math.nan)) == "+2.0, n = 5"
         assert told(result("", estimate=math.nan)) == ""
 
     def test_says_which_claims_that_were_not_run_could_be_settled_here(self, shown):
-        """At the paper's scale all but the two about narrow networks; on digits the two about how a number comes."""
+        """At the paper's scale all but the two about narrow networks; on digits none."""
         needs_another = [shown({}, "--profile", name).output.count("no: another scale") for name in ("paper", "digits")]
         tested = sum(one.study is not None for one in CLAIMS)
-        assert needs_another == [2, tested - 2]
+        assert needs_another == [2, tested]
 
     def test_explains_an_unknown_profile(self, shown):
         with pytest.raises(ConfigError, match="did you mean 'digits'"):

@@ -142,7 +142,7 @@ class TestSeedsAndTuning:
         tuning = read_study(f"{TWO}tuning: {{arms: [two], rates: [0.1, 3e-1], seeds: [50]}}").tuning
         assert (list(tuning.arms), list(tuning.rates), list(tuning.seeds)) == (["two"], [0.1, 0.3], [50])
 
-    def test_seeds_of_a_tuning_are_four_of_those_that_the_catalogue_takes_if_none_are_given(self):
+    def test_seeds_of_a_tuning_are_those_that_the_catalogue_takes_if_none_are_given(self):
         usual = list(get_study("sharing", "digits").tuning.seeds)
         assert list(read_study(f"{TWO}tuning: {{arms: [two], rates: [0.1]}}").tuning.seeds) == usual
         assert list(read_study(f"{TWO}tuning: {{arms: [two], rates: [0.1], seeds: 2}}").tuning.seeds) == usual[:2]
@@ -171,7 +171,7 @@ class TestSeedsAndTuning:
 class TestDemonstration:
     """It is one if the profile is, or if the study has fewer seeds, epochs or images than its profile."""
 
-    @pytest.mark.parametrize("less", ["seeds: 4", "base: {train.epochs: 29}", "base: {data.train_size: 9000}"])
+    @pytest.mark.parametrize("less", ["seeds: 4", "base: {train.epochs: 29}", "base: {data.train_size: 900}"])
     def test_less_than_the_profile_is_one(self, less):
         assert not read_study(f"profile: cifar10\n{TWO}").demonstration
         assert read_study(f"profile: cifar10\n{less}\n{TWO}").demonstration
