@@ -137,6 +137,10 @@ def _row_label(arm: str, runs: pd.DataFrame, finished: pd.DataFrame) -> str:
     return f"{arm} ({done} of {len(runs)}; {', '.join(lost)})" if lost else arm
 
 
+DASHES = ("-", "--", ":", "-.")
+"""Lines of one colour in one figure: one arm on several backbones or at several depths."""
+
+
 def plot_history(
     history: pd.DataFrame,
     y: str = "test_accuracy",
@@ -171,6 +175,7 @@ def plot_history(
             color=color,
             label=arm,
             zorder=3,
+            linestyle=DASHES[colors.count(color) % len(DASHES)],
             marker="o" if len(band) < 8 else None,
             markersize=4,
         )

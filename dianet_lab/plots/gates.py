@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from dianet_lab.analysis.interval import written
 from dianet_lab.errors import DataError
 from dianet_lab.plots.style import own_axes
 
@@ -180,6 +181,11 @@ def plot_class_gates(
     return ax
 
 
+def _short(value: float) -> str:
+    """``.63``, ``−.12``, ``1``: two digits that fit a small cell."""
+    return "1" if value > 0.995 else written(value, 2).replace("0.", ".", 1)
+
+
 def plot_layer_correlation(gates: np.ndarray, *, stage: str | int, ax: Axes | None = None) -> Axes:
     """Pearson correlation between the gates of the blocks of one stage, written into the cells up to 8 blocks.
 
@@ -200,8 +206,9 @@ def plot_layer_correlation(gates: np.ndarray, *, stage: str | int, ax: Axes | No
         vmax=1,
         cmap=SIGNED_COLORS,
         square=True,
-        annot=small,
-        fmt=".2f",
+        annot=np.vectorize(_short)(matrix) if small else False,
+        fmt="",
+        annot_kws={"fontsize": 8.5},
         linewidths=1 if small else 0,
         cbar_kws={"label": "Pearson correlation", "shrink": 0.85},
     )
