@@ -35,10 +35,14 @@ __all__ = [
 ]
 
 
+JPEG = "These images are JPEG-compressed: absolute accuracies are not comparable with published ones."
+
+
 def badge(study: Study, train: ImageData) -> str:
     """The scale in one phrase, for example ``8x8 digits, 100 images, 6 seeds``."""
     height, width = train.images.shape[2:]
-    return f"{height}x{width} {train.name}, {len(train):,} images, {plural(len(study.seeds), 'seed')}"
+    name = f"JPEG-compressed {train.name}" if train.jpeg else train.name
+    return f"{height}x{width} {name}, {len(train):,} images, {plural(len(study.seeds), 'seed')}"
 
 
 def scale_sentence(study: Study, train: ImageData) -> str:
@@ -51,7 +55,8 @@ def scale_sentence(study: Study, train: ImageData) -> str:
     epochs = plural(lengths[0], "epoch") if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs"
     says = "is a demonstration and says" if study.demonstration else "says"
     setting = f"{network}, {epochs}, accuracy of the last epoch"
-    return f"Seen on {badge(study, train)} ({setting}), this {says} nothing about other images, networks or recipes."
+    seen = f"Seen on {badge(study, train)} ({setting}), this {says} nothing about other images, networks or recipes."
+    return f"{seen} {JPEG}" if train.jpeg else seen
 
 
 def casualties_sentence(frame: pd.DataFrame) -> str:

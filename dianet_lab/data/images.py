@@ -21,6 +21,7 @@ class ImageData:
         std: as ``mean``; the population standard deviation over all pixels, at least 1 / 255.
         flip: whether a mirrored image still is an image of its class.
         index: int64 ``[N]``, the position of each image in its source part: the image's id.
+        jpeg: whether images were stored with JPEG's losses: accuracies are not those of the uncompressed data set then.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ImageData:
     std: Tensor
     flip: bool
     index: Tensor
+    jpeg: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,6 +76,7 @@ class Source(NamedTuple):
     test: SourcePart
     class_names: tuple[str, ...]
     flip: bool
+    jpeg: bool = False
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:

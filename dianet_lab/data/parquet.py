@@ -23,12 +23,14 @@ DEEP_MODES = ("I", "F")  # 16 or 32 bits a pixel; PIL would clip them to 8 witho
 
 
 class _Part(NamedTuple):
-    """A decoded part: uint8 ``[N, H, W, 3]``, int64 ``[N]``, class names or (), and whether every image was grey."""
+    """A decoded part: uint8 ``[N, H, W, 3]``, int64 ``[N]``, class names or (), and whether every image was grey,
+    and any stored as JPEG."""
 
     images: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
     grey: bool
+    jpeg: bool
 
 
 def read_parquet(folder: Path, fingerprint: str) -> Source:
@@ -56,7 +58,8 @@ def read_parquet(folder: Path, fingerprint: str) -> Source:
     names = _class_names(folder, train, test)
     grey = train.grey and test.grey
     flip = not all(name.isdecimal() or (len(name) == 1 and name.isalpha()) for name in names)
-    return Source(folder.name, _as_tensors(train, grey), _as_tensors(test, grey), names, flip)
+    jpeg = train.jpeg or test.jpeg
+    return Source(folder.name, _as_tensors(train, grey), _as_tensors(test, grey), names, flip, jpeg)
 
 
 def _class_names(folder: Path, train: _Part, test: _Part) -> tuple[str, ...]:
@@ -92,8 +95,8 @@ def _read_part(folder: Path, files: list[Path], names: tuple[str, ...]) -> _Part
         class_names = class_names or file_names
     if not encoded:
         raise DataError(f"{chosen[0]} has no rows, expected one for each image")
-    images, grey = _decode(encoded)
-    return _Part(images, np.concatenate(labels), class_names, grey)
+    images, grey, jpeg = _decode(encoded)
+    return _Part(images, np.concatenate(labels), class_names, grey, jpeg)
 
 
 def _read_file(file: Path) -> tuple[list[bytes | None], np.ndarray, tuple[str, ...]]:
@@ -139,9 +142,9 @@ def _names_in_metadata(schema: pa.Schema, label_column: str) -> tuple[str, ...]:
         return ()
 
 
-def _decode(encoded: list[tuple[Path, int, bytes | None]]) -> tuple[np.ndarray, bool]:
-    """Decode (file, row, bytes) into one uint8 array ``[N, H, W, 3]``; and whether all images were grey."""
-    images, grey = None, True
+def _decode(encoded: list[tuple[Path, int, bytes | None]]) -> tuple[np.ndarray, bool, bool]:
+    """Decode (file, row, bytes) into one uint8 array ``[N, H, W, 3]``; whether all images were grey, any a JPEG."""
+    images, grey, jpeg = None, True, False
     for position, (file, row, content) in enumerate(encoded):
         try:
             image = Image.open(io.BytesIO(content))
@@ -158,7 +161,8 @@ def _decode(encoded: list[tuple[Path, int, bytes | None]]) -> tuple[np.ndarray, 
             raise DataError(f"{file}, row {row}: the image is {_size(pixels.size)}, expected {first} as those before")
         images[position] = pixels
         grey = grey and image.mode in GREY_MODES
-    return images, grey
+        jpeg = jpeg or image.format == "JPEG"
+    return images, grey, jpeg
 
 
 def _size(width_height: tuple[int, ...]) -> str:

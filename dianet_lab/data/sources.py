@@ -75,7 +75,9 @@ def _draw(config: DataConfig, folder: Path | None, seed: int) -> Splits:
     flip = source.flip if config.flip is None else config.flip
 
     def data(part: SourcePart) -> ImageData:
-        return ImageData(source.name, part.images, part.labels, source.class_names, mean, std, flip, part.index)
+        return ImageData(
+            source.name, part.images, part.labels, source.class_names, mean, std, flip, part.index, source.jpeg
+        )
 
     return Splits(data(train), data(val), data(test))
 

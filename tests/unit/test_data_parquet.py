@@ -90,7 +90,13 @@ def test_an_alpha_channel_and_a_palette_are_resolved(tmp_path):
 
 def test_jpeg_images_are_decoded(tmp_path):
     flat = [encoded(np.full((8, 8, 3), level, np.uint8), "JPEG") for level in (0, 100, 200)]
-    assert load(folder_of(tmp_path, test=flat)).test.images[:, 0, 0, 0].tolist() == [0, 100, 200]
+    splits = load(folder_of(tmp_path, test=flat))
+    assert splits.test.images[:, 0, 0, 0].tolist() == [0, 100, 200]
+    assert splits.train.jpeg and splits.test.jpeg  # so that a report can say that they were compressed
+
+
+def test_png_images_lost_nothing(tmp_path):
+    assert not load(folder_of(tmp_path)).test.jpeg
 
 
 def test_the_other_usual_column_names(tmp_path):

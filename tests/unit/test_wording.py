@@ -1,5 +1,7 @@
 """Words follow the numbers: undecided stays undecided, and nothing is claimed beyond the scale it was seen at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -207,6 +209,13 @@ class TestScale:
         text = wording.scale_sentence(study, load_data(study.base.data, 0).train)
         assert study.demonstration is called
         assert ("is a demonstration and says nothing about" in text) is called and "says nothing about" in text
+
+    def test_compressed_images_are_told(self):
+        study = get_study("sharing", "smoke")
+        train = load_data(study.base.data, 0).train
+        lossy = replace(train, jpeg=True)
+        assert "8x8 JPEG-compressed digits" in wording.badge(study, lossy) and "JPEG" not in wording.badge(study, train)
+        assert wording.scale_sentence(study, lossy).endswith("not comparable with published ones.")
 
 
 class TestInteraction:
