@@ -68,10 +68,9 @@ def assay(runs: Runs) -> Assay:
     asked = ["every core arm at least 99 %", "plain under 95 % on test images", f"plain - {YARDSTICK}: better"]
     words = {True: "holds", False: "FAILS", None: "not known"}
     table = pd.DataFrame({"check": list(own), "asked": asked})
-    for place, name in enumerate(("found", "result")):
-        for rate, checks in (("", own), (" at the common rate", common)):
-            cells = [check[place] for check in checks.values()]
-            table[name + rate] = [words[cell] for cell in cells] if name == "result" else cells
+    for rate, checks in (("", own), (" at the common rate", common)):
+        table["found" + rate] = [found for found, _ in checks.values()]
+        table["result" + rate] = [words[held] for _, held in checks.values()]
     return Assay(*(held for _, held in own.values()), all(held for _, held in common.values()), table)
 
 

@@ -81,10 +81,11 @@ def interaction_sentence(effects: pd.DataFrame, interaction: str, simple: Sequen
         return f"{said} Apart: {apart}."
     if all(-rate["delta"] < rate["low"] and rate["high"] < rate["delta"] for rate in known):
         return f"The interaction is too small to matter ({_estimate(known[0], True, noted=False)})."
-    widest = max(known, key=lambda rate: rate["high"] - rate["low"])
+    loose = next(rate for rate in known if not (-rate["delta"] < rate["low"] and rate["high"] < rate["delta"]))
+    where = ", at each arm's own learning rate" if loose["own"] else ""
     return (
-        f"Whether the two factors interact can't be told ({_estimate(widest, True, noted=False)}), so a main effect "
-        "may be a mean of unlike things."
+        f"Whether the two factors interact can't be told ({_estimate(loose, True, noted=False)}{where}), so a main "
+        "effect may be a mean of unlike things."
     )
 
 

@@ -91,7 +91,7 @@ def rates_sentence(runs: Runs) -> str:
     gains = {arm: t_interval(table[arm, rate] - table[arm, common]) for arm, rate in moved.items()}
     unclear = [arm for arm, (_, low, _) in gains.items() if not low > 0]
     return (
-        f"Of {plural(len(runs.rates), 'tuned arm')}, {len(moved)} kept another rate than the common {common:g}; for "
+        f"Of {plural(len(runs.rates), 'tuned arm')}, {len(moved)} took another rate than the common {common:g}; for "
         f"{len(unclear)} of these the trials can't tell it from the common one (95 % t interval over tuning seeds), so "
         "their choice is partly chance."
     )

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from dianet_lab.analysis.interval import points
+from dianet_lab.analysis.phrases import within
 from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EXPLORATORY
 from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, readable, require
 
@@ -123,13 +124,15 @@ def _line(ax: Axes, item: pd.Series, ends: tuple[str, str], at: float, look: dic
 
 
 def _beside(item: pd.Series) -> str:
-    """``better``, ``undecided (21 seeds needed)`` where more are needed than were run, or the numbers."""
+    """``better``, ``undecided (21 seeds find 1 point)`` where that takes more than were run, or the numbers."""
     if item.get("verdict", EXPLORATORY) == EXPLORATORY:
         estimate, low, high = (points(item[name]) for name in ("estimate", "low", "high"))
         return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
     seeds = item.get("seeds_needed", np.nan)
     more = item["verdict"] == "undecided" and np.isfinite(seeds) and seeds > item.get("n", 0)
-    return f"undecided ({int(seeds)} seeds needed)" if more else str(item["verdict"])
+    if not more:
+        return str(item["verdict"])
+    return f"undecided ({int(seeds)} seeds find {within(item['delta'])[1:]})"
 
 
 def _legend(ax: Axes, rows: pd.DataFrame) -> None:

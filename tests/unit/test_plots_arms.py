@@ -170,7 +170,9 @@ def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(effects):
     ax = plots.plot_effects(effects)
     assert texts(ax) == ["undecided", "worse"]
     assert [line.get_markerfacecolor() == "white" for line in by_gid(ax, "estimate")] == [True, False]
-    assert texts(plots.plot_effects(effects.assign(n=4, seeds_needed=21.0)))[0] == "undecided (21 seeds needed)"
+    assert (
+        texts(plots.plot_effects(effects.assign(n=4, seeds_needed=21.0)))[0] == "undecided (21 seeds find 0.5 points)"
+    )
 
 
 def told(**columns) -> pd.DataFrame:
@@ -183,7 +185,7 @@ def told(**columns) -> pd.DataFrame:
 def test_exploratory_effects_come_last_small_and_grey_with_numbers():
     ax = plots.plot_effects(told())
     assert [label.get_text() for label in ax.get_yticklabels()] == ["equal", "open", "tried"]
-    assert texts(ax) == ["equivalent", "undecided (9 seeds needed)", "+2.0 [+1.5, +2.5]"]
+    assert texts(ax) == ["equivalent", "undecided (9 seeds find 1 point)", "+2.0 [+1.5, +2.5]"]
     marks = by_gid(ax, "estimate")
     assert [mark.get_marker() for mark in marks] == ["o", "o", "D"] and marks[2].get_markersize() < marks[
         0
