@@ -30,13 +30,14 @@ def lab_effects(studies: Mapping[str, Runs], store: RunStore) -> pd.DataFrame:
 
 
 def lab_results(profile: str, store: RunStore, **changes: Any) -> dict[tuple[str, str], dict[str, Any]]:
-    """The effects by ``(study, contrast)``, without contrasts that no seed has finished yet."""
+    """The effects by ``(study, contrast)``, without contrasts whose runs are all still to come."""
     return by_contrast(lab_effects(lab_runs(profile, store, **changes), store))
 
 
 def by_contrast(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
-    """The rows of :func:`lab_effects` by ``(study, contrast)``."""
-    return {(row["study"], row["contrast"]): row for row in table.to_dict("records") if row["n"] or row.get("lost", 0)}
+    """The rows of :func:`lab_effects` by ``(study, contrast)``, without those whose runs are all still to come."""
+    rows = table.to_dict("records")
+    return {(row["study"], row["contrast"]): row for row in rows if row["n"] or row["lost"] or not row["waiting"]}
 
 
 def _judged(runs: Runs, store: RunStore) -> pd.DataFrame:

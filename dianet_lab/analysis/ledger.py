@@ -6,19 +6,16 @@ A small run does not settle a claim made at full scale: it shows a direction, as
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dianet_lab.analysis.claim_file import Claim, Preconditions
+from dianet_lab.analysis.claim_file import Claim
 from dianet_lab.analysis.computed import run_check
+from dianet_lab.analysis.phrases import plural
+from dianet_lab.analysis.setting import Setting, unmet
 from dianet_lab.analysis.verdict import BETTER, DEPENDS, EQUIVALENT, EXPLORATORY, NEGLIGIBLE, WORSE
-from dianet_lab.backbones.registry import BACKBONES
-from dianet_lab.config import RunConfig
-from dianet_lab.data.batches import steps_per_epoch
-from dianet_lab.profiles import get_profile
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 TOO_SMALL, NOT_RUN = "not testable at this scale", "not yet run"
@@ -26,91 +23,20 @@ STATUSES = (SUPPORTED, CONTRADICTED, UNDECIDED, TOO_SMALL, NOT_RUN)
 
 COLUMNS = (
     "id", "claim", "kind", "source", "grade", "study", "contrast", "status", "why", "direction", "estimate", "low",
-    "high", "own_estimate", "n", "lost", "extended", "verdict", "scale", "link", "numbers", "note",
+    "high", "crossed_low", "crossed_high", "own_estimate", "n", "lost", "extended", "verdict", "scale", "link",
+    "numbers", "note",
 )  # fmt: skip
 
-TOLD = ("estimate", "low", "high", "own_estimate", "n", "lost", "extended", "verdict")
+TOLD = ("estimate", "low", "high", "crossed_low", "crossed_high", "own_estimate", "n", "lost", "extended", "verdict")
 """What is taken over from a result."""
 
 COMPUTED = "computed"
 """What stands in place of a study where a computation settles a claim."""
 
-_ALL_IMAGES = {"digits": 797, "cifar10": 50_000, "cifar100": 50_000}
-"""Images from which training and validation parts are drawn."""
-
-_DATA_WORDS = {"digits": "8x8 digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "parquet": "images of a folder"}
-
 BY_DESIGN = "exploratory by design: its interval is told, and decides nothing at any scale"
 """Of a contrast without a verdict: more seeds would not give it one."""
 
 _EXCLUDED = {"not better": BETTER, "not worse": WORSE}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The scale of the lab's results: what preconditions are held against.
-
-    ``images`` and ``updates`` (training images, steps of the optimiser) are None where only the data can tell.
-    """
-
-    data: str
-    images: int | None
-    network: str
-    depth: int
-    block: str
-    blocks: int
-    width: int
-    epochs: int
-    updates: int | None
-    demonstration: bool
-    profile: str
-
-    @classmethod
-    def of(cls, config: RunConfig, profile: str, demonstration: bool | None = None) -> "Setting":
-        """The setting of a study's base at a scale.
-
-        Args:
-            demonstration: whether the runs are one; as the profile says if not given.
-
-        Raises:
-            ConfigError: an unknown profile.
-        """
-        model, data, train = config.model, config.data, config.train
-        every = _ALL_IMAGES.get(data.source)
-        images = data.train_size or (every - data.val_size if every else None)
-        return cls(
-            data=data.source,
-            images=images,
-            network=f"{BACKBONES[model.backbone].title}-{model.depth}",
-            depth=model.depth,
-            block=model.block,
-            blocks=model.blocks_per_stage,
-            width=model.width,
-            epochs=train.epochs,
-            updates=train.epochs * steps_per_epoch(images, train.batch_size) if images else None,
-            demonstration=get_profile(profile).demonstration if demonstration is None else demonstration,
-            profile=profile,
-        )
-
-    @property
-    def scale(self) -> str:
-        """In short words, such as ``8x8 digits, ResNet-38``."""
-        return f"{_DATA_WORDS[self.data]}, {self.network}"
-
-
-def unmet(needs: Preconditions, setting: Setting) -> list[str]:
-    """The preconditions that a setting does not meet, each in words; a number that is not known meets none."""
-    found = []
-    if needs.data and setting.data not in needs.data:
-        found.append(f"data {setting.data}, needs {' or '.join(needs.data)}")
-    if needs.block and setting.block != needs.block:
-        found.append(f"{setting.block} blocks, needs {needs.block}")
-    names = {"depth": "depth", "blocks": "blocks a stage", "width": "width", "images": "training images"}
-    for field, name in (names | {"epochs": "epochs", "updates": "updates"}).items():
-        least, here = getattr(needs, f"min_{field}"), getattr(setting, field)
-        if least is not None and (here is None or here < least):
-            found.append(f"{name} {'unknown' if here is None else format(here, ',')}, needs {least:,}")
-    return found
 
 
 def ledger(
@@ -120,15 +46,15 @@ def ledger(
 
     Columns: ``id, claim, kind, source, grade, study, contrast``; ``status``, one of :data:`STATUSES`; ``why``, the
     preconditions that fail, or what decided; ``direction``, the sign of the estimate (``+``, ``−``, ``0``; empty
-    without one); ``estimate, low, high, own_estimate, n, lost, extended, verdict`` of the result (fractions, NaN
-    without one; ``own_estimate`` at each arm's own learning rate); ``scale``; ``link``, the HTML of the study's
-    notebook; the published ``numbers``, and a ``note`` on how the contrast reads the claim. A
-    computed claim has study "computed", its check as contrast, and no estimate.
+    without one); :data:`TOLD` of the result (fractions, NaN without one; ``crossed_low, crossed_high`` for new test
+    images too, ``own_estimate`` at each arm's own learning rate); ``scale``; ``link``, the HTML of the study's
+    notebook; the published ``numbers``, and a ``note`` on how the contrast reads the claim. A computed claim has study
+    "computed", its check as contrast, and no estimate.
 
     Args:
-        results: (study, contrast) -> ``estimate, low, high, n, verdict`` and, where they are known, ``delta``, the
-            smallest difference that matters, and ``lost``, how many seeds did not finish in every arm; missing, or
-            with an estimate of NaN, where nothing was run.
+        results: (study, contrast) -> a row of :func:`~dianet_lab.analysis.lab_results.lab_effects`: ``estimate, low,
+            high, n, verdict`` and, where they are known, ``delta`` and what else :func:`judged` and :func:`settled`
+            ask for; missing where nothing was run.
 
     Raises:
         ConfigError: a claim names a check that there is not.
@@ -140,9 +66,8 @@ def ledger(
 def _head(claim: Claim) -> dict[str, Any]:
     return {
         "id": claim.id, "claim": claim.claim, "kind": claim.kind, "source": claim.source, "grade": claim.sureness,
-        "direction": "", "estimate": math.nan, "low": math.nan, "high": math.nan, "own_estimate": math.nan, "n": 0,
-        "lost": 0, "extended": False, "verdict": "", "link": "", "numbers": claim.numbers or "",
-        "note": claim.note or "",
+        "direction": "", **dict.fromkeys(TOLD, math.nan), "n": 0, "lost": 0, "extended": False, "verdict": "",
+        "link": "", "numbers": claim.numbers or "", "note": claim.note or "",
     }  # fmt: skip
 
 
@@ -167,25 +92,36 @@ def _study_row(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]
 def judged(claim: Claim, result: Mapping[str, Any], setting: Setting) -> tuple[str, str]:
     """The status of a claim that a study tests, and why, in words.
 
-    No result is "not yet run", unless seeds were run and lost. Where a precondition fails, or the runs are a
-    demonstration, nothing is settled. Else the verdict speaks: see :func:`settled`.
+    "Not yet run" is what has no estimate and no seed that was lost, unless no seed is ``waiting`` to be run. Where a
+    precondition fails, or the runs are a demonstration, nothing is settled. Else the verdict speaks: see
+    :func:`settled`. Beside it stand the ``reason`` for having no verdict, ``where`` it was counted, whether it was
+    ``extended``, and the ``lost`` seeds.
     """
     missing = unmet(claim.preconditions, setting)
     if setting.demonstration:
         missing.append(f"profile {setting.profile} is a demonstration")
     why = "; ".join(missing)
     known = math.isfinite(result.get("estimate", math.nan))
-    if not known and not result.get("lost"):
+    if not known and not result.get("lost") and result.get("waiting") != 0:
         return NOT_RUN, f"a run at this scale would not settle it: {why}" if missing else ""
+    notes = _notes(result)
     if missing:
-        return TOO_SMALL, f"{why}; {BY_DESIGN}" if result.get("verdict") == EXPLORATORY else why
-    status, why = settled(claim.expects, result) if known else (UNDECIDED, "no seed finished in every arm")
-    notes = [why, result.get("reason", "")]
-    if result.get("extended"):
+        status, why = TOO_SMALL, f"{why}; {BY_DESIGN}" if result.get("verdict") == EXPLORATORY else why
+    elif known:
+        status, why = settled(claim.expects, result)
+    else:
+        status, why = UNDECIDED, "" if result.get("reason") else "no seed finished in every arm"
+    return status, "; ".join(filter(None, [why, *notes]))
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    """What a reader of a status must know besides. What a result lacks, or has as NaN, has nothing to tell."""
+    notes = [text for name in ("reason", "where") if isinstance(text := result.get(name), str)]
+    if result.get("extended") == 1:
         notes.append("extended: seeds were added after looking")
-    if lost := int(result.get("lost") or 0):
-        notes.append(f"{lost} seeds lost")
-    return status, "; ".join(filter(None, notes))
+    if (lost := result.get("lost") or 0) > 0 and "lost" not in " ".join(notes):
+        notes.append(f"{plural(int(lost), 'seed')} lost")
+    return notes
 
 
 def settled(expects: str, result: Mapping[str, Any]) -> tuple[str, str]:

@@ -12,23 +12,36 @@ from dianet_lab.analysis.phrases import listed, plural
 
 
 def told(row: Mapping[str, Any]) -> str:
-    """The effect of a row of the ledger: ``+0.5 [−0.3, +1.3], +0.1 at own rates, n = 24, undecided``, or nothing."""
+    """The effect of a row of the ledger, or nothing.
+
+    ``+0.5 [−0.3, +1.3], with new images [−0.6, +1.6], +0.1 at own rates, n = 24, undecided``: the 95 % interval for
+    these test images, that for new ones too, and the estimate at each arm's own learning rate.
+    """
     if not math.isfinite(row["estimate"]):
         return ""
-    known = math.isfinite(row["low"]) and math.isfinite(row["high"])
-    interval = f" [{points(row['low'])}, {points(row['high'])}]" if known else ""
+    new = _interval(row, "crossed_low", "crossed_high")
     own = row.get("own_estimate", math.nan)
-    own = f"{points(own)} at own rates" if math.isfinite(own) else ""
-    lost = f"{row['lost']:g} lost" if row.get("lost") else ""
-    parts = (f"{points(row['estimate'])}{interval}", own, f"n = {row['n']:g}", lost, row["verdict"])
+    parts = (
+        f"{points(row['estimate'])} {_interval(row, 'low', 'high')}".rstrip(),
+        f"with new images {new}" if new else "",
+        f"{points(own)} at own rates" if math.isfinite(own) else "",
+        f"n = {row['n']:g}",
+        f"{row['lost']:g} lost" if row.get("lost") else "",
+        row["verdict"],
+    )
     return ", ".join(filter(None, parts))
+
+
+def _interval(row: Mapping[str, Any], *ends: str) -> str:
+    low, high = (row.get(end, math.nan) for end in ends)
+    return f"[{points(low)}, {points(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
 
 
 def ledger_table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`~dianet_lab.analysis.ledger.ledger`, grouped by status.
 
     Columns: ``status``, ``claim`` (with the published numbers that were seen or computed), ``source``, ``how sure``,
-    ``tested by``, ``found here`` (points, 95 % interval), ``why``, ``report``.
+    ``tested by``, ``found here`` (of :func:`told`), ``why``, ``report``.
     """
     ordered = rows.assign(rank=rows["status"].map(list(STATUSES).index)).sort_values("rank", kind="stable")
     published = ordered["numbers"].where(ordered["numbers"] == "", " (" + ordered["numbers"] + ")")

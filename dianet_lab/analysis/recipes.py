@@ -45,9 +45,9 @@ def recipe_effects(frame: pd.DataFrame, delta: float) -> pd.DataFrame:
     """What the way of reporting makes of a gain, in rows of :func:`~dianet_lab.analysis.statistics.effects`.
 
     DIA's gain over plain as the official code reports it, the same under the strong recipe, and their difference: how
-    much of the first the baseline's weakness and the choice of the epoch make up, and the weakness alone. Then best
-    minus last epoch, which can't be negative: its size is the question, and its test against 0 means nothing. All
-    exploratory, paired by seed.
+    much of the first the baseline's weakness and the choice of the epoch make up; the weakness alone, by last epochs,
+    is a contrast of the study. Then best minus last epoch, which can't be negative: its size is the question, and its
+    test against 0 means nothing. All exploratory, paired by seed.
 
     Args:
         frame: as of :func:`as_reported`.
@@ -72,7 +72,6 @@ def _contrasts(delta: float) -> list[Contrast]:
 
     weights = {
         WEAKNESS: gain(BEST) | gain(STRONG, -1),
-        "gain of DIA: official - strong, last epochs": gain(LAST) | gain(STRONG, -1),
         "gain of DIA: official best epoch": gain(BEST),
         "gain of DIA: official last epoch": gain(LAST),
         "gain of DIA: strong last epoch": gain(STRONG),

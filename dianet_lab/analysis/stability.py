@@ -30,6 +30,7 @@ FAILS = 0.5
 """Plain fails in a cell where at least this share of its seeds does not get there."""
 
 SELECTED, EVERYWHERE = "where plain fails to learn in at least half of the seeds", "in all cells"
+NO_CELL = "plain does not fail here: no cell counts"
 ALL_CELLS = ("no augmentation",)
 """Conditions that are compared in all cells, since the plain network need not fail in any."""
 
@@ -54,17 +55,24 @@ def by_cell(frame: pd.DataFrame, chance: float = 0.1) -> pd.DataFrame:
     Raises:
         DataError: an arm that is not called like ``no norm, depth 20, rate 0.1: DIA``.
     """
+    named = _named(frame)
+    finished = named["finished"]
+    named = named.assign(
+        learned=finished & (named["train_accuracy"] > RIGHT), accuracy=named["test_accuracy"].where(finished, chance)
+    )
+    return named[named["status"].isin(["finished", "diverged"])]
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every run with its cell, ``arm`` called as elsewhere, and whether it ``finished``."""
     parts = frame["arm"].str.extract(f"^{NAME.pattern}$")
     if (unknown := parts["name"].isna()).any():
         arm = frame.loc[unknown, "arm"].iloc[0]
         raise DataError(f"arm {arm!r}: expected a name like 'no norm, depth 20, rate 0.1: DIA'")
-    finished = frame["status"].eq("finished")
-    named = frame.assign(
+    return frame.assign(
         arm=parts["name"], condition=parts["condition"], depth=parts["depth"].astype(int),
-        rate=parts["rate"].astype(float), finished=finished, learned=finished & (frame["train_accuracy"] > RIGHT),
-        accuracy=frame["test_accuracy"].where(finished, chance),
+        rate=parts["rate"].astype(float), finished=frame["status"].eq("finished"),
     )  # fmt: skip
-    return named[frame["status"].isin(["finished", "diverged"])]
 
 
 def cells(frame: pd.DataFrame, outcome: str = FINISHED, chance: float = 0.1) -> pd.DataFrame:
@@ -175,8 +183,9 @@ def stability_effects(
     A cell counted for plain's bad luck flatters whatever is compared with plain there; it favours neither side of a
     contrast between two other arms, in the same cells. All are exploratory.
 
-    Columns: as of :func:`~dianet_lab.analysis.statistics.effects`; ``cells``, how many count, ``of_cells``, how many
-    there are, and ``where``, in words.
+    Columns: as of :func:`~dianet_lab.analysis.statistics.effects`, where ``lost`` and ``waiting`` are seeds of which a
+    counted run failed or has yet to be done (one that diverged counts as chance), and ``reason`` says where no cell
+    counts; ``cells``, how many count, ``of_cells``, how many there are, and ``where``, in words.
 
     Args:
         frame: as of :func:`by_cell`.
@@ -189,10 +198,22 @@ def stability_effects(
         arms = set(runs.loc[runs["condition"] == condition, "arm"])
         contrasts = list(_contrasts(condition, arms, delta))
         part = effects(seed_means(frame, condition, chance, everywhere), contrasts)
-        counted, there = (len(counted_cells(frame, condition, every)) for every in (everywhere, True))
+        counted, there = (counted_cells(frame, condition, every) for every in (everywhere, True))
+        named, inside = _named(frame), set(counted)
+        named = named[[cell in inside for cell in named[CELL].itertuples(index=False, name=None)]]
+        missing = pd.DataFrame([_missing(named, contrast) for contrast in contrasts], columns=["lost", "waiting"])
+        part = part.assign(lost=missing["lost"], waiting=missing["waiting"])
         where = EVERYWHERE if everywhere or condition in ALL_CELLS else SELECTED
-        parts.append(part.assign(cells=counted, of_cells=there, where=where))
+        reason = "" if counted else NO_CELL
+        parts.append(part.assign(cells=len(counted), of_cells=len(there), where=where, reason=reason))
     return pd.concat(parts, ignore_index=True) if parts else effects(frame, [])
+
+
+def _missing(runs: pd.DataFrame, contrast: Contrast) -> tuple[int, int]:
+    """In how many seeds a run of the contrast failed, or has yet to be done."""
+    runs = runs[runs["arm"].isin(contrast.arms)]
+    lost, done = runs["status"].eq("failed"), runs["status"].isin(["finished", "diverged", "failed"])
+    return runs.loc[lost, "seed"].nunique(), runs.loc[~done, "seed"].nunique()
 
 
 def _contrasts(condition: str, arms: set[str], delta: float) -> Iterable[Contrast]:

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from dianet_lab.analysis.interval import points
 from dianet_lab.analysis.phrases import within
-from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EXPLORATORY
+from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EQUIVALENT, EXPLORATORY
 from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, readable, require
 
 BAND, GREY = "#ececec", "#808080"
@@ -130,6 +130,8 @@ def _beside(item: pd.Series) -> str:
         return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
     seeds = item.get("seeds_needed", np.nan)
     more = item["verdict"] == "undecided" and np.isfinite(seeds) and seeds > item.get("n", 0)
+    if item["verdict"] == EQUIVALENT:
+        return f"equivalent (within {within(item['delta'])})"  # which is not "proved equal"
     if not more:
         return str(item["verdict"])
     return f"undecided ({int(seeds)} seeds find {within(item['delta'])[1:]})"

@@ -198,7 +198,7 @@ class TestPlan:
 
     def test_prints_how_many_seeds_the_primary_contrasts_need(self, lab):
         out = lab("plan", "activation", "--profile", "smoke", "--workers", "1")[1]
-        assert "seeds that detect 1.5 points with 80 % power after Holm over 8 contrasts" in out
+        assert "seeds that detect 1.5 times what matters with 80 % power after Holm over 8 contrasts" in out
         assert "seeds needed" in out and "seeds planned" in out and "no runs yet" in out and "nan" not in out
         row = next(line for line in out.splitlines() if "no runs yet" in line)
         assert "shape: sigmoid - tanh" in row

@@ -9,6 +9,7 @@ from dianet_lab.analysis.computed import CHECKS
 from dianet_lab.analysis.ledger import Setting, unmet
 from dianet_lab.errors import ConfigError
 from dianet_lab.profiles import get_profile
+from dianet_lab.studies.catalog import get_study
 
 CLAIMS = read_claims()
 
@@ -31,7 +32,7 @@ CONTRASTS = {
     "networks": [f"{name}: DIA - {arm}" for name in BACKBONES for arm in ("plain", "SE per block")],
     "units": [f"{unit} shared - {unit} per block" for unit in UNITS],
     "depth": ["gain of DIA over plain: deepest - shallowest"],
-    "recipe": ["gain of DIA: official - strong, last epochs", "best epoch - last epoch (plain)"],
+    "recipe": ["gain of DIA, last epochs: official - strong", "best epoch - last epoch (plain)"],
     "stability": [
         "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: DIA r=16 - plain",
     ],
@@ -95,6 +96,12 @@ class TestFile:
         here = setting("paper")
         blocked = [one.id for one in CLAIMS if one.study and unmet(one.preconditions, here)]
         assert blocked == ["pytorchcv-se-wins-narrow", "pytorchcv-no-gain-preresnet56"]
+
+    def test_a_unit_for_each_pair_of_blocks_can_never_support_that_layers_choose_operators(self):
+        """It offers no choice of operators, so its contrast may only be told: it is not primary."""
+        one = next(one for one in CLAIMS if one.id == "layers-want-their-own")
+        found = [c for c in get_study(one.study, "paper").contrasts if c.name == one.contrast]
+        assert [contrast.primary for contrast in found] == [False] and "none is chosen" in one.note
 
     def test_is_packaged(self):
         assert '"claims.yaml"' in (FILE.parents[1] / "pyproject.toml").read_text()

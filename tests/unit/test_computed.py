@@ -33,6 +33,13 @@ def test_a_unit_per_block_does_depend_on_the_depth(monkeypatch):
     assert not computed.gate_starts_at_a_quarter().holds
 
 
+def test_the_extra_norm_is_held_against_counts_that_others_published(monkeypatch):
+    """With another unit the two networks still differ by the norm, but neither has the published count."""
+    monkeypatch.setattr(computed, "DIANET", computed.SENET)
+    found = computed.official_dia_has_an_extra_norm()
+    assert not found.holds and "1,961,364" not in found.found and "16,128" in found.found
+
+
 def test_a_count_that_differs_is_found(monkeypatch):
     wrong = [row._replace(parameters="1") for row in computed.PUBLISHED if "-20" in row.network]
     monkeypatch.setattr(computed, "PUBLISHED", wrong)

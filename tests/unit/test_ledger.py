@@ -134,8 +134,9 @@ class TestStatus:
     def test_is_undecided_for_every_other_verdict(self, expects, verdict):
         assert judged(claim(expects), result(verdict), setting("paper"))[0] == UNDECIDED
 
-    def test_an_exploratory_contrast_says_so(self):
-        assert judged(claim(), result("exploratory"), setting("paper"))[1].startswith("exploratory")
+    @pytest.mark.parametrize("profile", ["paper", "digits"])
+    def test_an_exploratory_contrast_says_that_no_scale_would_decide_it(self, profile):
+        assert "decides nothing at any scale" in judged(claim(), result("exploratory"), setting(profile))[1]
 
     def test_a_gain_that_is_too_small_to_matter_contradicts_a_gain_in_size(self):
         assert judged(claim(), result("different but negligible"), setting("paper"))[1].startswith("in size")
@@ -161,6 +162,14 @@ class TestStatus:
     def test_with_every_seed_lost_it_is_undecided_and_not_unrun(self):
         found = {"estimate": math.nan, "n": 0, "lost": 5, "verdict": "undecided"}
         assert judged(claim(), found, setting("paper")) == (UNDECIDED, "no seed finished in every arm; 5 seeds lost")
+        assert judged(claim(), found | {"reason": "5 of 5 seeds lost"}, setting("paper"))[1] == "5 of 5 seeds lost"
+
+    def test_what_was_run_and_has_nothing_to_compare_is_not_unrun_either(self):
+        found = {"estimate": math.nan, "n": 0, "lost": 0, "waiting": 0, "verdict": "exploratory", "reason": "no cell"}
+        assert judged(claim(), found, setting("paper")) == (UNDECIDED, "no cell")
+        status, why = judged(claim(), found, setting("digits"))
+        assert status == TOO_SMALL and why.endswith("; no cell")
+        assert judged(claim(), found | {"waiting": 3}, setting("paper"))[0] == NOT_RUN
 
     @pytest.mark.parametrize("verdict", ["better", "worse"])
     @pytest.mark.parametrize("expects", EXPECTATIONS)
@@ -176,6 +185,18 @@ class TestStatus:
     def test_lost_and_added_seeds_are_told(self):
         why = judged(claim(), result("better", lost=2, extended=True), setting("paper"))[1]
         assert why == "in direction; extended: seeds were added after looking; 2 seeds lost"
+        small = judged(claim(), result("better", lost=1, extended=True), setting("digits"))[1]
+        assert small.endswith("extended: seeds were added after looking; 1 seed lost")
+
+    def test_why_there_is_no_verdict_and_where_it_was_counted_are_told(self):
+        told = {"reason": "interim: 3 of 5 seeds have run", "where": "in all cells"}
+        why = judged(claim(), result("undecided", **told), setting("paper"))[1]
+        assert why == "interim: 3 of 5 seeds have run; in all cells"
+
+    def test_what_a_study_has_no_column_for_is_not_told(self):
+        """Tables of several studies leave NaN where one lacks a column."""
+        gaps = dict.fromkeys(("reason", "where", "extended", "lost", "crossed_low", "crossed_high"), math.nan)
+        assert judged(claim(), result("better", **gaps), setting("paper")) == (SUPPORTED, "in direction")
 
     @pytest.mark.parametrize("verdict", [*VERDICTS, "undecided", "exploratory"])
     def test_a_small_run_settles_nothing(self, verdict):
@@ -200,6 +221,12 @@ class TestLedger:
         assert row["status"] == TOO_SMALL and row["direction"] == "−" and row["scale"].startswith("8x8 digits")
         assert (row["estimate"], row["low"], row["high"], row["n"]) == (-0.02, -0.03, -0.01, 5)
         assert row["link"] == "01_sharing.html" and row["grade"] == "seen"
+
+    def test_carries_what_a_status_is_to_be_read_with(self):
+        found = result("better", crossed_low=-0.004, crossed_high=0.044, own_estimate=0.01, lost=2, extended=True)
+        row = ledger([claim()], {("sharing", "DIA - plain"): found}, setting("paper")).iloc[0]
+        names = ["status", "crossed_low", "crossed_high", "own_estimate", "lost", "extended"]
+        assert row[names].tolist() == [UNDECIDED, -0.004, 0.044, 0.01, 2, True]
 
     def test_has_a_row_a_claim_in_their_order_even_with_no_result(self, monkeypatch):
         monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(True, name))
@@ -251,6 +278,9 @@ class TestCommand:
         assert told(result("better")) == "+2.0 [+1.5, +2.5], n = 5, better"
         both = result("better", own_estimate=0.001, lost=2)
         assert told(both) == "+2.0 [+1.5, +2.5], +0.1 at own rates, n = 5, 2 lost, better"
+        assert "[+1.5, +2.5], with new images [−0.4, +4.4], n" in told(
+            result("better", crossed_low=-0.004, crossed_high=0.044)
+        )
         assert told(result("", low=math.nan, high=math.nan)) == "+2.0, n = 5"
         assert told(result("", estimate=math.nan)) == ""
 

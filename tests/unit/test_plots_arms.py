@@ -185,7 +185,7 @@ def told(**columns) -> pd.DataFrame:
 def test_exploratory_effects_come_last_small_and_grey_with_numbers():
     ax = plots.plot_effects(told())
     assert [label.get_text() for label in ax.get_yticklabels()] == ["equal", "open", "tried"]
-    assert texts(ax) == ["equivalent", "undecided (9 seeds find 1 point)", "+2.0 [+1.5, +2.5]"]
+    assert texts(ax) == ["equivalent (within ±1 point)", "undecided (9 seeds find 1 point)", "+2.0 [+1.5, +2.5]"]
     marks = by_gid(ax, "estimate")
     assert [mark.get_marker() for mark in marks] == ["o", "o", "D"] and marks[2].get_markersize() < marks[
         0

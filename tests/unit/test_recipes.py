@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from dianet_lab.analysis.recipes import BEST, LAST, RECIPES, STRONG, WEAKNESS, as_reported, recipe_effects
+from dianet_lab.analysis.recipes import (
+    BEST,
+    LAST,
+    RECIPES,
+    STRONG,
+    WEAKNESS,
+    _contrasts,
+    as_reported,
+    recipe_effects,
+)
 from dianet_lab.errors import DataError
 from dianet_lab.studies.catalog import get_study
 from tests.frames import frame_of
@@ -63,6 +72,21 @@ class TestEffects:
             set(table["verdict"]) == {"exploratory"} and not table["primary"].any() and set(table["delta"]) == {0.005}
         )
         assert (table["n"] == 3).all() and table["p_holm"].isna().all() and table["crossed_low"].isna().all()
+
+    def test_repeat_no_contrast_of_the_study(self, frame):
+        """A quantity under two names would be two findings; the study's own were named before the runs."""
+        here = {tuple(sorted(weights.items())) for weights in self.in_runs()}
+        study = {tuple(sorted(contrast.weights.items())) for contrast in get_study("recipe", "digits").contrasts}
+        gains = {"official: DIA - plain", "strong: DIA - plain"}  # shown beside the best epoch's
+        named = {tuple(sorted(c.weights.items())) for c in get_study("recipe", "digits").contrasts if c.name in gains}
+        assert here & study == named
+
+    @staticmethod
+    def in_runs():
+        """The weights of the contrasts that look at last epochs only, over the arms of the study."""
+        for contrast in _contrasts(0.01):
+            if not any(arm.startswith(BEST) for arm in contrast.weights):
+                yield {arm.replace(", last epoch", ""): weight for arm, weight in contrast.weights.items()}
 
     def test_lost_seeds_are_counted_and_left_out(self, frame):
         frame.loc[frame["arm"].eq("strong: DIA") & frame["seed"].eq(0), ["status", "test_accuracy"]] = [

@@ -10,6 +10,7 @@ from dianet_lab.analysis.stability import (
     EVERYWHERE,
     FINISHED,
     LEARNED,
+    NO_CELL,
     SELECTED,
     by_cell,
     cells,
@@ -167,6 +168,8 @@ class TestEffects:
         frame = runs({("no skip", 20, 0.1): {"plain": [GOOD] * 3, "DIA": [LOST] * 3}})
         row = stability_effects(frame).iloc[0]
         assert row["n"] == 0 and row["cells"] == 0 and np.isnan(row["estimate"])
+        assert row["reason"] == NO_CELL and (row["lost"], row["waiting"]) == (0, 0)
+        assert stability_effects(frame, everywhere=True)["reason"].tolist() == [""]
 
     def test_chance_is_what_a_lost_run_is_worth(self):
         frame = runs({("no norm", 20, 0.1): {"plain": [LOST] * 3, "DIA": [GOOD] * 3}})
@@ -174,7 +177,9 @@ class TestEffects:
 
     def test_a_seed_without_all_counted_cells_is_left_out(self, frame):
         frame.loc[(frame["seed"] == 2) & frame["arm"].eq("no norm, depth 20, rate 0.3: DIA"), "status"] = "failed"
-        assert stability_effects(frame)["n"].iloc[0] == 3
+        assert stability_effects(frame)[["n", "lost", "waiting"]].iloc[0].tolist() == [3, 1, 0]
+        frame.loc[frame["seed"] == 1, "status"] = "pending"
+        assert stability_effects(frame)[["n", "lost", "waiting"]].iloc[0].tolist() == [2, 1, 1]
 
     def test_choosing_cells_flatters_against_plain_and_not_two_others(self):
         """Simulated without any difference between arms: each learns with probability one half."""
@@ -201,6 +206,9 @@ class TestEffects:
         assert names >= {
             "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: DIA r=16 - plain",
         }  # fmt: skip
+
+    def test_of_a_condition_with_a_single_arm_are_no_rows(self, frame):
+        assert stability_effects(frame[frame["arm"].str.endswith("plain")]).empty
 
     def test_of_no_run_are_no_rows(self, frame):
         assert stability_effects(frame.assign(status="pending")).empty
