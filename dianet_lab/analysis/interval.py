@@ -10,8 +10,12 @@ LEVEL = 0.95
 
 
 def written(value: float, digits: int, sign: str = "") -> str:
-    """A number in text, with a minus sign in place of a hyphen, never of 0; ``sign="+"`` shows a plus too."""
-    return f"{value:{sign}z.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """A number in text, with a minus sign in place of a hyphen; ``sign="+"`` shows a plus too.
+
+    What rounds to 0 has no sign, which would be one of nothing.
+    """
+    text = f"{value:{sign}z.{digits}f}"
+    return text.lstrip("+") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
 def points(value: float) -> str:

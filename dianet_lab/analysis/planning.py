@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dianet_lab.analysis.conclusions import could_be
+from dianet_lab.analysis.estimates import all_needed, could_be, losing, more_seeds
 from dianet_lab.analysis.power import DETECT, FAMILY, seeds_needed
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.analysis.verdict import DEPENDS, FEWEST, UNDECIDED
@@ -54,9 +54,10 @@ def price_table(effects: pd.DataFrame, studies: Mapping[str, Runs]) -> pd.DataFr
 
     Columns: ``study``, ``contrast``; ``could be``, the ends of the interval in words; ``seeds``, those there are;
     ``needed``, those that would find it, from the larger of the spreads at the common rate and at the own ones;
-    ``more runs`` of its arms, at the common rate and at their own; ``hours`` on one worker, from the median time of
-    their runs. Where there are as many seeds already, more runs are no price: they and the hours are NaN. What is open
-    then is smaller than what matters, or another at each rate.
+    ``more runs`` of its arms, at the common rate and at their own, until those and all planned seeds are there;
+    ``hours`` on one worker, from the median time of their runs; ``note``, why more runs are no price, where they are
+    none and both are NaN: where there are as many seeds already, what is open is most likely smaller than what matters,
+    or another at each rate; and where too many are lost, so would be further ones.
 
     Args:
         effects: with a column ``study``, as of ``lab_effects``.
@@ -64,13 +65,14 @@ def price_table(effects: pd.DataFrame, studies: Mapping[str, Runs]) -> pd.DataFr
     """
     still_open = effects[effects["primary"].astype(bool) & effects["verdict"].isin([UNDECIDED, DEPENDS])]
     rows = [_price(effect, studies[effect["study"]]) for _, effect in still_open.iterrows()]
-    return pd.DataFrame(rows, columns=["study", "contrast", "could be", "seeds", "needed", "more runs", "hours"])
+    return pd.DataFrame(
+        rows, columns=["study", "contrast", "could be", "seeds", "needed", "more runs", "hours", "note"]
+    )
 
 
 def _price(effect: pd.Series, runs: Runs) -> dict[str, object]:
     contrast = next(one for one in runs.study.contrasts if one.name == effect["contrast"])
-    needed = pd.Series([effect["seeds_needed"], effect.get("own_seeds_needed", math.nan)]).max()
-    more = needed - effect["n"] if needed > effect["n"] else math.nan
+    needed, more = all_needed(effect), more_seeds(effect)
     frame = runs.everything()
     seconds = frame.loc[frame["arm"].isin(contrast.arms), "seconds"].median()
     common = runs.study.base.train.lr
@@ -78,4 +80,12 @@ def _price(effect: pd.Series, runs: Runs) -> dict[str, object]:
     wanted = more * (len(contrast.arms) + moved)
     row = {"study": effect["study"], "contrast": effect["contrast"], "could be": could_be(effect).split(";")[0]}
     row |= {"seeds": effect["n"], "needed": needed, "more runs": wanted}
-    return row | {"hours": wanted * seconds / 3600}
+    return row | {"hours": wanted * seconds / 3600, "note": _why_no_price(effect, needed, more)}
+
+
+def _why_no_price(effect: pd.Series, needed: float, more: float) -> str:
+    if math.isfinite(more):
+        return ""
+    if losing(effect):
+        return "too many seeds lost"
+    return "this power is reached" if math.isfinite(needed) else "spread not known"

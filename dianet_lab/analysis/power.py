@@ -1,4 +1,4 @@
-"""How many seeds would tell: the size of a study from a measured spread."""
+"""How many seeds would find a difference that is there: the size of a study from a measured spread."""
 
 import bisect
 import math
@@ -6,6 +6,7 @@ import math
 from statsmodels.stats.power import TTestPower
 
 from dianet_lab.analysis.interval import LEVEL
+from dianet_lab.analysis.verdict import FEWEST
 
 POWER = 0.8
 
@@ -22,6 +23,7 @@ FAMILY = 8
 def seeds_needed(sd: float, delta: float, family: int = 1, rivals: int = 1) -> float:
     """Seeds that detect a paired difference of ``delta`` with 80 % power; NaN where the spread is unknown or none.
 
+    Never less than :data:`~dianet_lab.analysis.verdict.FEWEST`, below which nothing is decided.
     Two-sided at 5 % over ``family``, by Bonferroni: the first step of Holm's correction, so that it is never too few.
 
     Args:
@@ -36,7 +38,7 @@ def seeds_needed(sd: float, delta: float, family: int = 1, rivals: int = 1) -> f
     def enough(n: int) -> bool:
         return TTestPower().power(effect, n, alpha) >= POWER ** (1 / rivals)
 
-    top = 2
+    top = FEWEST
     while not enough(top):
         top *= 2
-    return bisect.bisect_left(range(top + 1), True, lo=max(2, top // 2), key=enough)
+    return bisect.bisect_left(range(top + 1), True, lo=max(FEWEST, top // 2), key=enough)

@@ -57,8 +57,9 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     ``matters`` is the smallest difference that matters, ``needs`` how many seeds would find it with 80 % power. The
     verdict is for primary contrasts; an exploratory one has none, and no p. There only if known: ``lost`` (seeds
     without the contrast, as an arm diverged or failed), ``p (equal)`` (of the two one-sided tests, after Holm),
-    ``hardest rival``, ``± images too`` (half of the interval for new seeds and new test images), ``own rate`` and
-    ``± own`` (with each arm's own learning rate).
+    ``hardest rival``, ``± images too`` (half of the interval for new seeds and new test images), ``own rate``,
+    ``± own`` and ``lost own`` (with each arm's own learning rate), ``common / own`` (the verdicts at both rates, where
+    they are not the same).
 
     Show it with ``formats=effect_formats(table)``.
 
@@ -78,6 +79,8 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     if "own_estimate" in effects and effects["own_estimate"].notna().any():
         table["own rate"] = 100 * effects["own_estimate"]
         table["± own"] = 100 * (effects["own_high"] - effects["own_estimate"])
+    if "own_lost" in effects and effects["own_lost"].fillna(0).any():
+        table["lost own"] = effects["own_lost"]
     table["p (Holm)"] = effects["p_holm"]
     if effects["p_equal_holm"].notna().any():
         table["p (equal)"] = effects["p_equal_holm"]
@@ -85,14 +88,25 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     if "extended" in effects:  # seeds were added after looking
         plain = effects["extended"].ne(True) | said.eq(EXPLORATORY)
         table["verdict"] = said.where(plain, said + " (extended)")
+    if (both := _both_rates(effects)).ne("–").any():
+        table["common / own"] = both
     table["matters"] = _in_points(effects["delta"])
     table["needs"] = effects["seeds_needed"]
     return table
 
 
+def _both_rates(effects: pd.DataFrame) -> pd.Series:
+    """``better / undecided`` of a primary contrast, ``–`` where one rate is unknown or both say the same."""
+    if "verdict_own" not in effects:
+        return pd.Series("–", effects.index)
+    common, own = effects["verdict_common"], effects["verdict_own"]
+    return (common + " / " + own).where(own.ne("") & own.ne(common), "–")
+
+
 def effect_formats(table: pd.DataFrame) -> dict[str, str]:
     """How the columns of an :func:`effect_table` are written, those that it has."""
     formats = EFFECT_FORMATS | {"± images too": PERCENT, "own rate": POINTS, "± own": PERCENT, "p (equal)": "{:.2g}"}
+    formats["lost own"] = COUNT
     return {column: formats[column] for column in table if column in formats}
 
 

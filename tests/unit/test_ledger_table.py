@@ -66,12 +66,31 @@ class TestPrice:
         assert price["could be"] == "could be 1.0 worse or 3.0 better"
 
     def test_is_unknown_where_the_spread_is(self, runs):
-        assert np.isnan(price_table(self.effects(seeds_needed=np.nan), {"cell": runs})["hours"][0])
+        price = price_table(self.effects(seeds_needed=np.nan), {"cell": runs}).iloc[0]
+        assert np.isnan(price["hours"]) and price["note"] == "spread not known"
 
     def test_no_number_of_runs_is_a_price_where_the_power_is_there_already(self, runs):
         """What is open with enough seeds is smaller than what matters; to call that free would be wrong."""
         price = price_table(self.effects(seeds_needed=17.0), {"cell": runs}).iloc[0]
         assert np.isnan(price["more runs"]) and np.isnan(price["hours"]) and price["needed"] == 17
+        assert price["note"] == "this power is reached"
+
+    @pytest.mark.parametrize("where", ["", "own_"])
+    def test_no_number_of_runs_is_a_price_where_seeds_are_lost(self, runs, where):
+        lossy = self.effects(**{f"{where}n": 15, f"{where}lost": 5})
+        price = price_table(lossy, {"cell": runs}).iloc[0]
+        assert np.isnan(price["more runs"]) and price["note"] == "too many seeds lost"
+
+    def test_of_an_interim_look_is_that_of_all_planned_seeds_at_least(self, runs):
+        """Nothing is decided before the sixteen missing seeds are in, though seven would find what matters."""
+        price = price_table(self.effects(n=4, waiting=16, seeds_needed=7.0), {"cell": runs}).iloc[0]
+        assert price["more runs"] == 16 * 3 and price["note"] == ""
+
+    def test_of_what_is_open_at_the_own_rates_tells_their_interval(self, runs):
+        verdicts = {"verdict_common": "better", "verdict_own": "undecided"}
+        own = {"own_estimate": 0.0, "own_low": -0.02, "own_high": 0.02, "own_n": 20}
+        price = price_table(self.effects(**verdicts, **own), {"cell": runs}).iloc[0]
+        assert price["could be"] == "could be 2.0 worse or 2.0 better at each arm's own learning rate"
 
     def test_is_that_of_the_wider_spread_of_both_rates(self, runs):
         price = price_table(self.effects(seeds_needed=17.0, own_seeds_needed=30.0), {"cell": runs}).iloc[0]

@@ -6,16 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dianet_lab.analysis.interval import t_interval
+from dianet_lab.analysis.interval import points, t_interval
 from dianet_lab.analysis.statistics import (
     effects,
     paired_difference,
     seeds_needed,
     summarise,
 )
+from dianet_lab.analysis.verdict import FEWEST
 from dianet_lab.errors import ConfigError
 from dianet_lab.studies.contrast import Contrast
 from tests.frames import AGAINST_PLAIN, frame_of
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.013, "+1.3"), (-0.013, "\N{MINUS SIGN}1.3"), (0.0004, "0.0"), (-0.0004, "0.0"), (0.0, "0.0")],
+)
+def test_points_have_a_sign_unless_they_round_to_zero(value, text):
+    assert points(value) == text
 
 
 class TestInterval:
@@ -77,6 +86,9 @@ class TestSeedsNeeded:
         seen = random.normal(delta, sd, (1000, 5, n))
         found = (stats.ttest_1samp(seen, 0, axis=-1).pvalue < 0.05).all(axis=-1).mean()
         assert n > seeds_needed(sd, delta) and found > 0.77
+
+    def test_is_never_less_than_a_verdict_takes(self):
+        assert seeds_needed(0.00001, 0.01) == FEWEST
 
     def test_is_the_textbook_number(self):
         """A paired difference of one standard deviation needs 10 pairs for 80 % power at 5 %, two-sided."""

@@ -53,6 +53,10 @@ def test_effects_have_only_columns_that_say_something(frame):
     assert full["± images too"][0] == pytest.approx(2.0) and full["own rate"][0] == full["points"][0]
     assert set(full) - set(plain) == {"± images too", "own rate", "± own"} and full["± own"][0] == full["±"][0]
     assert "own rate" not in tables.effect_table(by_learning_rate(known, None))
+    other = by_learning_rate(known, effects(frame, D).assign(verdict=["undecided", "exploratory"], own_lost=1, lost=2))
+    apart = tables.effect_table(other)
+    assert list(apart["common / own"]) == ["better / undecided", "–"] and list(apart["lost own"]) == [2, 2]
+    assert tables.effect_formats(apart)["lost own"] == tables.COUNT
     for table in (plain, full):
         numbers = {*table} - {"contrast", "seeds", "verdict"}
         assert set(tables.effect_formats(table)) == numbers
