@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from dianet_lab.analysis.interval import points
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.analysis.verdict import BETTER, FEWEST, LOST, NEGLIGIBLE
 from dianet_lab.analysis.wording import listed
@@ -110,5 +111,5 @@ def _percent(value: float) -> str:
 def _gap(gap: pd.Series) -> str:
     if gap["n"] < 2:
         return "too few seeds"
-    ends = f"[{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}]"
-    return f"{100 * gap['estimate']:+.1f} points {ends}, {gap['n']} seeds".replace("-", "\N{MINUS SIGN}")
+    ends = f"[{points(gap['low'])}, {points(gap['high'])}]"
+    return f"{points(gap['estimate'])} points {ends}, {gap['n']} seeds"

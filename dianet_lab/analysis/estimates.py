@@ -56,10 +56,8 @@ def at_rates(effect: pd.Series) -> list[pd.Series]:
     rates[0]["own"] = False
     if math.isfinite(effect.get("own_low", math.nan)):
         own = effect.copy()
-        for name in ("estimate", "low", "high", "n", "lost", "p_equal", "seeds_needed"):
-            if f"own_{name}" in effect:
-                own[name] = effect[f"own_{name}"]
-        own["rival"] = "the hardest rival" if effect.get("rival", "") else ""  # it may be another one there
+        for name in effect.index:
+            own[name] = effect.get(f"own_{name}", effect[name])
         own["own"] = True
         rates.append(own)
     return rates

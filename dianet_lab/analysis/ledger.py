@@ -13,6 +13,7 @@ import pandas as pd
 
 from dianet_lab.analysis.claim_file import Claim
 from dianet_lab.analysis.computed import run_check
+from dianet_lab.analysis.estimates import at_rates
 from dianet_lab.analysis.phrases import plural
 from dianet_lab.analysis.setting import Setting, unmet
 from dianet_lab.analysis.verdict import BETTER, DEPENDS, EQUIVALENT, EXPLORATORY, NEGLIGIBLE, WORSE
@@ -141,33 +142,39 @@ def settled(expects: str, result: Mapping[str, Any]) -> tuple[str, str]:
     - A claimed difference is contradicted *in size* by "equivalent" and by "different but negligible", whatever the
       sign: both say that the effect is smaller than the smallest that matters, and what was claimed is one that
       matters. It is supported in direction only: the published size is not tested.
-    - A claimed equality is contradicted by "better" or "worse" only if the whole interval lies beyond ``delta``;
-      those two verdicts exclude 0, not every effect that is too small to matter. Without a ``delta``: undecided.
-    - "better" and "worse" settle nothing where the crossed interval, for new test images too, covers 0.
+    - A claimed equality is contradicted by "better" or "worse" only if the whole interval, at both rates, lies beyond
+      ``delta``; those two verdicts exclude 0, not every effect that is too small to matter. Without it: undecided.
+    - "better" and "worse" settle nothing where the crossed interval, for new test images too, covers 0 at the common
+      learning rate or at each arm's own.
     - "exploratory" supports nothing and contradicts nothing, whatever its interval; no more does "depends on learning
       rate", which has no single answer.
     """
     verdict = result.get("verdict")
     if verdict not in (BETTER, WORSE, EQUIVALENT, NEGLIGIBLE):
         return UNDECIDED, {EXPLORATORY: BY_DESIGN, DEPENDS: DEPENDS}.get(verdict, "")
-    if result.get("crossed_low", math.nan) <= 0 <= result.get("crossed_high", math.nan) and verdict in (BETTER, WORSE):
+    rates = at_rates(pd.Series(result))
+    if verdict in (BETTER, WORSE) and any(_covers_zero(rate) for rate in rates):
         return UNDECIDED, f"found {verdict} for these test images only: for new ones the interval covers 0"
     small = verdict in (EQUIVALENT, NEGLIGIBLE)
     if expects in _EXCLUDED:
         return CONTRADICTED if verdict == _EXCLUDED[expects] else SUPPORTED, f"found {verdict}"
     if expects == "equivalent":
-        return _equality(result, small)
+        return _equality(rates, small)
     if small:
         return CONTRADICTED, f"in size: found {verdict}, and the claim is of a difference that matters"
     claimed = {"better": BETTER, "more": BETTER, "worse": WORSE, "fewer": WORSE}.get(expects, verdict)
     return (SUPPORTED, "in direction") if verdict == claimed else (CONTRADICTED, f"found {verdict}")
 
 
-def _equality(result: Mapping[str, Any], small: bool) -> tuple[str, str]:
-    verdict, delta = result["verdict"], result.get("delta", math.nan)
+def _covers_zero(rate: pd.Series) -> bool:
+    return rate.get("crossed_low", math.nan) <= 0 <= rate.get("crossed_high", math.nan)
+
+
+def _equality(rates: Sequence[pd.Series], small: bool) -> tuple[str, str]:
+    verdict, delta = rates[0]["verdict"], rates[0].get("delta", math.nan)
     if small:
         return SUPPORTED, f"found {verdict}"
-    if result["low"] > delta or result["high"] < -delta:
+    if all(rate["low"] > delta or rate["high"] < -delta for rate in rates):
         return CONTRADICTED, f"found {verdict}, by more than the smallest difference that matters"
     return UNDECIDED, f"found {verdict}, but the difference may be too small to matter"
 

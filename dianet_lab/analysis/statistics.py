@@ -44,6 +44,7 @@ CONFLICTS = ({BETTER, WORSE}, {BETTER, EQUIVALENT}, {WORSE, EQUIVALENT})
 """Verdicts at two learning rates that can't both hold of one effect that matters."""
 
 TESTS = ("p", "p_holm", "p_equal", "p_equal_holm", "delta", "verdict", "reason", "seeds_needed")
+OWN_TESTS = ("p_holm", "p_equal", "p_equal_holm", "seeds_needed")
 
 
 def effects(
@@ -134,9 +135,9 @@ def by_learning_rate(
 ) -> pd.DataFrame:
     """``common`` with what the same contrasts say where each arm is trained at its own learning rate.
 
-    New columns: ``own_estimate, own_sd, own_low, own_high, own_n, own_lost, own_p_holm, own_p_equal_holm,
-    own_seeds_needed`` (NaN where unknown); ``shift, shift_low, shift_high, shift_p_holm``, own minus common; and
-    ``verdict_common``, ``verdict_own`` (empty where unknown, as while its runs are not all in).
+    New columns: those of ``common`` from ``n`` to ``seeds_needed``, as ``own_n`` and so on (NaN where unknown), and
+    ``own_rival``; ``shift, shift_low, shift_high, shift_p_holm``, own minus common; and ``verdict_common``,
+    ``verdict_own`` (empty where unknown, as while its runs are not all in).
 
     ``verdict`` of a primary contrast is what both rates say. Where they say what can't both hold, or where they differ
     and the shift itself is told from 0 after Holm, it is "depends on learning rate". Where only one decides, it is
@@ -148,12 +149,12 @@ def by_learning_rate(
         moved: of :func:`shifts`.
         family: how many primary contrasts the family has, if more than ``common`` has.
     """
-    names = ["estimate", "sd", "low", "high", "n", "lost", "p_holm", "p_equal_holm", "seeds_needed"]
-    found = pd.DataFrame(columns=["contrast", *names, "waiting", "verdict"]) if own is None else own
+    found = pd.DataFrame(columns=[*NAMES, *INTERVALS, *TESTS]) if own is None else own
     found = found[found["estimate"].notna() & found["waiting"].eq(0)].set_index("contrast").reindex(common["contrast"])
     table = common.copy()
-    for name in names:
+    for name in ("n", "lost", *INTERVALS, *OWN_TESTS):
         table[f"own_{name}"] = found[name].to_numpy(dtype=float)
+    table["own_rival"] = found["rival"].astype(object).fillna("").to_numpy()
     table = table.merge(shifts(common, common, []) if moved is None else moved, on="contrast", how="left")
     primary = table["primary"].to_numpy(dtype=bool)
     table["shift_p_holm"] = math.nan

@@ -83,6 +83,10 @@ class TestAnswer:
         text = wording.answer("It", asked(0.0).assign(rival="SE"))
         assert "[−0.1, +0.1] to SE (could be 0.1 worse or 0.1 better than SE; about" in text
 
+    def test_the_hardest_rival_at_the_own_rates_may_be_another(self):
+        half = by_learning_rate(asked(0.02).assign(rival="SE"), asked(0.0).assign(rival="clock"))
+        assert "better than clock at each arm's own learning rate" in wording.could_be(half.iloc[0])
+
     def test_arms_with_different_seeds_have_a_range(self):
         both = pd.concat([asked(0.02), asked(0.02, seeds=3).assign(contrast="more")])
         assert wording.answer("It", both).endswith("(95 % t intervals over 3 to 6 seeds).")

@@ -58,6 +58,7 @@ class TestLearningRate:
         )
         assert row.estimate == pytest.approx(0.02) and row.own_estimate == pytest.approx(0) and row.own_n == 6
         assert row.own_low < row.own_estimate < row.own_high and 0 < row.own_p_holm <= 1
+        assert row.own_p_equal < 0.05 < row.p_equal
 
     @pytest.mark.parametrize("own", [None, effects(tied(0.0), []), effects(tied(0.0, n=1).iloc[:0], AGAINST_PLAIN)])
     def test_what_is_not_known_at_its_own_rate_keeps_its_verdict(self, own):

@@ -171,14 +171,16 @@ class TestStatus:
         assert status == TOO_SMALL and why.endswith("; no cell")
         assert judged(claim(), found | {"waiting": 3}, setting("paper"))[0] == NOT_RUN
 
+    @pytest.mark.parametrize("rate", ["", "own_"])
     @pytest.mark.parametrize("verdict", ["better", "worse"])
     @pytest.mark.parametrize("expects", EXPECTATIONS)
-    def test_a_difference_for_these_test_images_only_settles_nothing(self, verdict, expects):
-        found = result(verdict, crossed_low=-0.004, crossed_high=0.044)
+    def test_a_difference_for_these_test_images_only_settles_nothing_at_either_rate(self, verdict, expects, rate):
+        crossed = {f"{rate}crossed_low": -0.004, f"{rate}crossed_high": 0.044}
+        found = result(verdict, crossed_low=0.004, crossed_high=0.044, own_low=0.015, own_high=0.025) | crossed
         status, why = judged(claim(expects), found, setting("paper"))
         assert status == UNDECIDED and "for these test images only" in why
         assert (
-            judged(claim(expects), found | {"crossed_low": 0.004}, setting("paper"))[0]
+            judged(claim(expects), found | {f"{rate}crossed_low": 0.004}, setting("paper"))[0]
             == STATUS[SETTLED[expects][VERDICTS.index(verdict)]]
         )
 
