@@ -23,12 +23,15 @@ TOO_SMALL, NOT_RUN = "not testable at this scale", "not yet run"
 STATUSES = (SUPPORTED, CONTRADICTED, UNDECIDED, TOO_SMALL, NOT_RUN)
 
 COLUMNS = (
-    "id", "claim", "kind", "source", "grade", "study", "contrast", "status", "why", "direction", "estimate", "low",
-    "high", "crossed_low", "crossed_high", "own_estimate", "n", "lost", "extended", "verdict", "scale", "link",
-    "numbers", "note",
+    "id", "claim", "kind", "source", "grade", "study", "contrast", "expects", "status", "why", "direction", "estimate",
+    "low", "high", "delta", "crossed_low", "crossed_high", "own_estimate", "n", "lost", "extended", "verdict", "scale",
+    "link", "numbers", "note",
 )  # fmt: skip
 
-TOLD = ("estimate", "low", "high", "crossed_low", "crossed_high", "own_estimate", "n", "lost", "extended", "verdict")
+TOLD = (
+    "estimate", "low", "high", "delta", "crossed_low", "crossed_high", "own_estimate", "n", "lost", "extended",
+    "verdict",
+)  # fmt: skip
 """What is taken over from a result."""
 
 COMPUTED = "computed"
@@ -45,7 +48,8 @@ def ledger(
 ) -> pd.DataFrame:
     """One row a claim, in the order of ``claims``.
 
-    Columns: ``id, claim, kind, source, grade, study, contrast``; ``status``, one of :data:`STATUSES`; ``why``, the
+    Columns: ``id, claim, kind, source, grade, study, contrast``; ``expects``, how the contrast comes out if the claim
+    is true (empty for a computed one); ``status``, one of :data:`STATUSES`; ``why``, the
     preconditions that fail, or what decided; ``direction``, the sign of the estimate (``+``, ``−``, ``0``; empty
     without one); :data:`TOLD` of the result (fractions, NaN without one; ``crossed_low, crossed_high`` for new test
     images too, ``own_estimate`` at each arm's own learning rate); ``scale``; ``link``, the HTML of the study's
@@ -67,8 +71,8 @@ def ledger(
 def _head(claim: Claim) -> dict[str, Any]:
     return {
         "id": claim.id, "claim": claim.claim, "kind": claim.kind, "source": claim.source, "grade": claim.sureness,
-        "direction": "", **dict.fromkeys(TOLD, math.nan), "n": 0, "lost": 0, "extended": False, "verdict": "",
-        "link": "", "numbers": claim.numbers or "", "note": claim.note or "",
+        "expects": claim.expects or "", "direction": "", **dict.fromkeys(TOLD, math.nan), "n": 0, "lost": 0,
+        "extended": False, "verdict": "", "link": "", "numbers": claim.numbers or "", "note": claim.note or "",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 from scipy import stats
 
 from dianet_lab import plots
+from dianet_lab.analysis.claim_file import EXPECTATIONS
 from dianet_lab.errors import DataError
 from dianet_lab.plots.rates import shade
 from dianet_lab.plots.style import ARM_STYLES
@@ -107,13 +108,14 @@ def recipes() -> pd.DataFrame:
 @pytest.fixture
 def ledger() -> pd.DataFrame:
     rows = [
-        ("sharing", "supported", 0.003, 0.001, 0.006, 24, "depth 20"),
-        ("memory", "undecided", 0.002, -0.003, 0.007, 24, "depth 20"),
-        ("better than SE", "contradicted", -0.2, -0.3, -0.1, 24, "depth 20"),
-        ("ImageNet", "not testable at this scale", 0.008, -0.004, 0.02, 6, "depth 20"),
-        ("reduction", "not yet run", NAN, NAN, NAN, 0, None),
+        ("sharing", "better", "supported", 0.003, 0.001, 0.006, 24, "depth 20"),
+        ("memory", "worse", "undecided", 0.002, -0.003, 0.007, 24, "depth 20"),
+        ("better than SE", "equivalent", "contradicted", -0.2, -0.3, -0.1, 24, "depth 20"),
+        ("ImageNet", "different", "not testable at this scale", 0.008, -0.004, 0.02, 6, "depth 20"),
+        ("reduction", "not better", "not yet run", NAN, NAN, NAN, 0, None),
     ]
-    return pd.DataFrame(rows, columns=["claim", "status", "estimate", "low", "high", "n", "scale"])
+    frame = pd.DataFrame(rows, columns=["claim", "expects", "status", "estimate", "low", "high", "n", "scale"])
+    return frame.assign(contrast="DIA - plain", delta=0.01)
 
 
 class TestStyles:
@@ -295,18 +297,44 @@ class TestOverview:
         # Neither yes nor no has a colour; what only illustrates is paler than both.
         assert marks[0].get_color() == marks[1].get_color() == marks[2].get_color() != marks[3].get_color()
         numbers = [text.get_text() for text in by_gid(ax, "numbers")]
-        assert numbers[0] == "+0.3 [+0.1, +0.6], n = 24; depth 20" and numbers[4] == ""
+        assert numbers[0] == "DIA - plain\n+0.3 [+0.1, +0.6], n = 24" and numbers[4] == "DIA - plain"
+        assert ax.get_xlabel().endswith("depth 20; pale: the claim is about another setting")
+
+    def test_scales_that_differ_stand_in_their_rows(self, ledger):
+        ax = plots.plot_ledger(ledger.assign(scale=["depth 20"] * 4 + ["depth 38"], status="undecided"))
+        assert [text.get_text().endswith("; depth 20") for text in by_gid(ax, "numbers")] == [True] * 4 + [False]
+        assert "depth 20" not in ax.get_xlabel() and "pale" not in ax.get_xlabel()
+
+    def test_the_side_of_the_claim_is_shaded(self, ledger):
+        """So that a dot can be seen to lie where the claim puts it, in whatever sign the contrast is written."""
+        patches = by_gid(plots.plot_ledger(ledger, xlim=(-3, 3)), "claimed")
+        spans = [(round(p.get_y()), p.get_x(), p.get_x() + p.get_width()) for p in patches]
+        assert spans == [(0, 0, 3), (1, -3, 0), (2, -1, 1), (3, -3, -1), (3, 1, 3), (4, -3, 1)]
+
+    @pytest.mark.parametrize("expects", EXPECTATIONS)
+    def test_every_expectation_has_a_side(self, ledger, expects):
+        assert by_gid(plots.plot_ledger(ledger.assign(expects=expects)), "claimed")
+
+    def test_the_key_holds_what_is_drawn(self, ledger):
+        def key(frame):
+            return [text.get_text().split(",")[0] for text in plots.plot_ledger(frame).get_legend().get_texts()]
+
+        assert key(ledger) == ["claimed", "decided", "undecided", "illustration only"]
+        assert key(ledger.iloc[3:]) == ["claimed", "illustration only"]
 
     def test_a_ledger_in_which_nothing_ran_is_words_only(self, ledger):
         nothing = ledger.assign(status="not yet run", estimate=None, low=None, high=None, n=None)
         ax = plots.plot_ledger(nothing)
         assert not by_gid(ax, "estimate") and not by_gid(ax, "interval")
-        assert [text.get_text() for text in by_gid(ax, "numbers")] == ["depth 20"] * 4 + [""]
+        assert {text.get_text() for text in by_gid(ax, "numbers")} <= {"DIA - plain\ndepth 20", "DIA - plain"}
 
     def test_what_lies_beyond_the_axis_is_an_arrow_at_its_edge(self, ledger):
-        marks = by_gid(plots.plot_ledger(ledger, xlim=(-3, 3)), "estimate")
+        ax = plots.plot_ledger(ledger.assign(high=[0.006, 0.05, -0.1, 0.02, NAN]), xlim=(-3, 3))
+        marks = by_gid(ax, "estimate")
         assert [mark.get_marker() for mark in marks] == ["o", "o", "<", "o"]
         assert marks[2].get_xdata()[0] == -3
+        ends = [(mark.get_marker(), mark.get_xdata()[0], mark.get_ydata()[0]) for mark in by_gid(ax, "beyond")]
+        assert (">", 3, 1) in ends and ("<", -3, 2) in ends and not [end for end in ends if end[2] in (0, 3)]
 
     def test_a_status_that_nobody_defined_is_refused(self, ledger):
         with pytest.raises(DataError, match="confirmed"):
