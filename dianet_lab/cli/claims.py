@@ -5,6 +5,7 @@ from typing import Any
 from dianet_lab.cli.words import Profile, table
 
 WIDTH = 150  # sentences stand beside numbers
+TOLD_ONLY = "told only: exploratory"
 HOW_TO_READ = (
     '"supported" means: by this lab\'s runs, at the scale stated; it is no confirmation of the paper. Effects are in '
     "percentage points\nwith a 95 % interval; + and − without a verdict are illustrations."
@@ -21,20 +22,26 @@ def claims(
     from dianet_lab.analysis.lab_results import lab_results
     from dianet_lab.analysis.ledger import STATUSES, Setting, ledger
     from dianet_lab.profiles import get_profile
+    from dianet_lab.studies.catalog import STUDIES, get_study
     from dianet_lab.studies.store import RunStore
 
     setting = Setting.of(get_profile(profile).base, profile)
     rows = ledger(read_claims(), lab_results(profile, RunStore()), setting)
+    contrasts = [(name, contrast) for name in STUDIES for contrast in get_study(name, profile).contrasts]
+    primary = {(name, contrast.name) for name, contrast in contrasts if contrast.primary}
     console = Console(width=max(Console().width, WIDTH))
     for status in STATUSES:
         group = rows[rows["status"] == status]
         if len(group):
-            console.print(_drawn(group, f"{status}: {len(group)} of {len(rows)}"))
+            console.print(_drawn(group, f"{status}: {len(group)} of {len(rows)}", primary))
     print(f"Studies: {setting.scale}, profile {profile}.\n{HOW_TO_READ}")
 
 
-def _drawn(group: Any, title: str) -> Any:
-    """The rows of one status, with what was found told in one column; words are folded, never cut off."""
+def _drawn(group: Any, title: str, primary: set[tuple[str, str]]) -> Any:
+    """The rows of one status, with what was found told in one column; words are folded, never cut off.
+
+    ``primary`` are the studies and contrasts that may get a verdict.
+    """
     import pandas as pd
     from rich.markup import escape
 
@@ -55,8 +62,12 @@ def _drawn(group: Any, title: str) -> Any:
         }
     )
     if (group["status"] == NOT_RUN).all():
-        testable = shown["why"].map(lambda why: "no: another scale" if why else "yes")
-        shown = shown.assign(why=testable).rename(columns={"why": "testable here"})
+        asked = zip(group["study"], group["contrast"], group["why"], strict=True)
+        shown["why"] = [
+            "no: another scale" if why else "yes" if (study, contrast) in primary else TOLD_ONLY
+            for study, contrast, why in asked
+        ]
+        shown = shown.rename(columns={"why": "testable here"})
     if not shown["found"].any():
         shown = shown.drop(columns="found")
     drawn = table(shown, {}, title)

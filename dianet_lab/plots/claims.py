@@ -10,6 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from dianet_lab.analysis.interval import points
 from dianet_lab.errors import DataError
+from dianet_lab.plots.clipped import clipped_line, clipped_mark
 from dianet_lab.plots.style import INK, legend_above, own_axes, readable, require
 
 DECIDED = ("supported", "contradicted")
@@ -105,17 +106,13 @@ def _side(ax: Axes, row: int, item: pd.Series, xlim: tuple[float, float]) -> Non
 
 
 def _mark(ax: Axes, row: int, item: pd.Series, xlim: tuple[float, float]) -> None:
-    mark = PALE if item["status"] == ILLUSTRATION else INK
-    look = {"color": mark, "zorder": 3, "clip_on": False}
+    color = PALE if item["status"] == ILLUSTRATION else INK
     estimate, *ends = (100 * float(item[name]) for name in ("estimate", "low", "high"))
-    inside = np.clip([estimate, *ends], *xlim)
-    ax.plot(inside[1:], [row, row], linewidth=2.2 if mark == INK else 1.4, gid="interval", **look)
-    for edge, beyond, shape in zip(xlim, (ends[0] < xlim[0], ends[1] > xlim[1]), "<>", strict=True):
-        if beyond:
-            ax.plot([edge], [row], marker=shape, markersize=6, gid="beyond", **look)
-    shape = "o" if inside[0] == estimate else "<" if estimate < inside[0] else ">"
-    look |= {"zorder": 4, "markerfacecolor": mark if item["status"] in DECIDED else "white", "markeredgewidth": 1.5}
-    ax.plot([inside[0]], [row], marker=shape, markersize=8, gid="estimate", **look)
+    width = 2.2 if color == INK else 1.4
+    clipped_line(ax, ends, row, xlim, gid="interval", color=color, linewidth=width, zorder=3)
+    look = {"marker": "o", "markersize": 8, "markeredgewidth": 1.5, "color": color, "zorder": 4}
+    fill_color = color if item["status"] in DECIDED else "white"
+    clipped_mark(ax, estimate, row, xlim, gid="estimate", markerfacecolor=fill_color, **look)
 
 
 def _beside(ax: Axes, row: int, item: pd.Series, alone: bool) -> None:

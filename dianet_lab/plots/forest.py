@@ -9,12 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from dianet_lab.analysis.estimates import all_needed, losing, more_seeds
 from dianet_lab.analysis.interval import points
 from dianet_lab.analysis.phrases import within
-from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EQUIVALENT, EXPLORATORY
+from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EQUIVALENT, EXPLORATORY, UNDECIDED
+from dianet_lab.plots.clipped import Limits, clipped_line, clipped_mark
 from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, readable, require
 
 BAND, GREY = "#ececec", "#808080"
+
+COMMON, CROSSED, AT_OWN = ("low", "high"), ("crossed_low", "crossed_high"), ("own_low", "own_high")
+OPEN = {UNDECIDED: "undecided", DEPENDS: "it depends"}
+
+LONG = 6
+"""How many times as long as the median interval one may be that the axis is made for."""
+
+SEEN = 1.05
+"""How many times as long as another an interval must be that the two can be told apart on paper."""
 
 OWN = {"color": "#d55e00", "marker": "s", "markersize": 5}
 """The marks of each arm's own learning rate; Okabe and Ito's vermilion."""
@@ -51,12 +62,15 @@ def plot_effects(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Each contrast's estimate with its 95 % t interval, in percentage points, over the band of what does not matter.
 
     Primary contrasts come first: filled where decided, hollow where not, with the verdict beside them. Exploratory
-    ones are small and grey, with their numbers. "Equivalent" is an interval inside the band.
+    ones are small and grey, with their numbers at the common learning rate. "Equivalent" is an interval in the band.
+    The axis is as long as the usual intervals need; one that goes on beyond it ends in an arrowhead, and its numbers
+    stand beside it.
 
     Args:
         effects: one row a contrast, with contrast, estimate, low, high (0 to 1) and verdict. Drawn where they are
             there and known: delta, the smallest difference that matters; crossed_low and crossed_high, a thin line
-            for new test images too; own_estimate, own_low and own_high, a square for each arm's own learning rate.
+            with caps for new test images too; own_estimate, own_low and own_high, a square for each arm's own learning
+            rate; n, lost, waiting and seeds_needed, in words.
         ax: where to draw; a new figure otherwise.
     """
     require(effects, ["contrast", "estimate", "low", "high", "verdict"])
@@ -70,38 +84,61 @@ def plot_effects(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         label.set_color(readable(color))
     if 0 < explored.sum() < len(rows):
         ax.axhline((~explored).sum() - 0.5, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    ax.set_xlabel("effect on the test accuracy in percentage points (0: no difference)")
+    label = "effect on the test accuracy (percentage points, 95 % t intervals; 0: no difference)"
+    where = "\nround marks, grey ones and numbers: at the common learning rate" if _known(rows, "own_estimate") else ""
+    ax.set_xlabel(label + where)
     return ax
 
 
 def _forest(rows: pd.DataFrame, ax: Axes | None, colors: list[str]) -> Axes:
     """Rows of name, estimate, low, high and delta, and beside each its verdict, or its numbers where it has none."""
     paired = _known(rows, "own_estimate")
-    ax = own_axes(ax, 8.8, 1.7 + (0.56 if paired else 0.42) * len(rows))
+    ax = own_axes(ax, 8.8, 1.7 + (0.48 if paired else 0.42) * len(rows))
+    limits, wide = _limits(rows), _wider(rows)
     for row, ((_, item), color) in enumerate(zip(rows.iterrows(), colors, strict=True)):
         if half := 100 * item["delta"] if pd.notna(item["delta"]) else 0:
             ax.add_patch(Rectangle((-half, row - 0.5), 2 * half, 1, color=BAND, linewidth=0, zorder=0, gid="delta"))
-        at = row - 0.14 if paired else row
         verdict = item.get("verdict", "none")
         look = _look(verdict, color)
-        _line(ax, item, ("crossed_low", "crossed_high"), at, {"color": color, "linewidth": 0.9}, "crossed")
-        _line(ax, item, ("low", "high"), at, {"color": color, "linewidth": look["linewidth"]}, "interval")
-        ax.plot([100 * item["estimate"]], [at], **look, zorder=4, gid="estimate")
+        at = row - 0.14 if paired else row
+        if wide:
+            _line(ax, item, CROSSED, at, limits, color=color, linewidth=0.9, marker="|", markersize=7, gid="crossed")
+        _line(ax, item, COMMON, at, limits, color=color, linewidth=look["linewidth"], gid="interval")
+        clipped_mark(ax, 100 * item["estimate"], at, limits, gid="estimate", zorder=4, **look)
         if paired:
-            thin = {"color": OWN["color"], "linewidth": 1.3}
-            _line(ax, item, ("own_low", "own_high"), row + 0.24, thin, "own interval")
-            ax.plot([100 * item["own_estimate"]], [row + 0.24], **OWN, zorder=4, gid="own")
+            _line(ax, item, AT_OWN, row + 0.24, limits, color=OWN["color"], linewidth=1.3, gid="own interval")
+            clipped_mark(ax, 100 * item["own_estimate"], row + 0.24, limits, gid="own", zorder=4, **OWN)
         bold = "bold" if verdict in DECIDED else "normal"
         where = {"transform": ax.get_yaxis_transform(), "va": "center", "color": readable(color)}
-        ax.text(1.015, row, _beside(item), **where, fontweight=bold)
+        ax.text(1.035, row, _beside(item, limits), **where, fontweight=bold)
     ax.axvline(0, color=INK, linewidth=0.9, zorder=1)
     ax.set_yticks(range(len(rows)), rows["name"])
-    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
+    ax.set(xlim=limits, ylim=(max(len(rows), 1) - 0.5, -0.5))
+    ax.tick_params(axis="y", length=0, pad=9)
     ax.spines["left"].set_visible(False)
-    ax.margins(x=0.06)
     _legend(ax, rows)
     return ax
+
+
+def _limits(rows: pd.DataFrame) -> Limits:
+    """The ends of the axis in points: those of all intervals that are not many times as long as the median one."""
+    spans = [rows[[*ends]].to_numpy(dtype=float) for ends in (COMMON, CROSSED, AT_OWN) if ends[0] in rows]
+    spans = 100 * np.concatenate(spans)
+    length = spans[:, 1] - spans[:, 0]
+    known = np.isfinite(length)
+    usual = spans[known & (length <= LONG * np.median(length[known]))] if known.any() else 100 * rows[["estimate"]]
+    band = 100 * rows["delta"].astype(float).max()
+    inside = np.append(np.ravel(usual), [0, *([-band, band] if np.isfinite(band) else [])])
+    low, high = np.nanmin(inside), np.nanmax(inside)
+    pad = 0.06 * (high - low) or 1.0
+    return float(low - pad), float(high + pad)
+
+
+def _wider(rows: pd.DataFrame) -> bool:
+    """Whether an interval for new test images can be seen, as it is longer than that for these."""
+    if not _known(rows, "crossed_low"):
+        return False
+    return bool((rows["crossed_high"] - rows["crossed_low"]).gt(SEEN * (rows["high"] - rows["low"])).any())
 
 
 def _known(rows: pd.DataFrame, column: str) -> bool:
@@ -117,24 +154,35 @@ def _look(verdict: str, color: str) -> dict[str, Any]:
     return {"color": color, "marker": "o", "markerfacecolor": fill, **thick}
 
 
-def _line(ax: Axes, item: pd.Series, ends: tuple[str, str], at: float, look: dict[str, Any], gid: str) -> None:
+def _line(ax: Axes, item: pd.Series, ends: tuple[str, str], at: float, limits: Limits, **look: Any) -> None:
     """An interval at one height; nothing where the columns are not there."""
     if ends[0] in item:
-        ax.plot([100 * item[end] for end in ends], [at, at], **look, zorder=3, gid=gid)
+        clipped_line(ax, tuple(100 * item[end] for end in ends), at, limits, zorder=3, **look)
 
 
-def _beside(item: pd.Series) -> str:
-    """``better``, ``undecided (21 seeds find 1 point)`` where that takes more than were run, or the numbers."""
-    if item.get("verdict", EXPLORATORY) == EXPLORATORY:
-        estimate, low, high = (points(item[name]) for name in ("estimate", "low", "high"))
-        return f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
-    seeds = item.get("seeds_needed", np.nan)
-    more = item["verdict"] == "undecided" and np.isfinite(seeds) and seeds > item.get("n", 0)
-    if item["verdict"] == EQUIVALENT:
-        return f"equivalent (within {within(item['delta'])})"  # which is not "proved equal"
-    if not more:
-        return str(item["verdict"])
-    return f"undecided ({int(seeds)} seeds find {within(item['delta'])[1:]})"
+def _beside(item: pd.Series, limits: Limits) -> str:
+    """``better, n = 20``; or why it is open; numbers where there is no verdict, or where they leave the axis."""
+    verdict, seeds = item.get("verdict", EXPLORATORY), f"n = {item['n']:.0f}" if "n" in item else ""
+    estimate, low, high = (points(item[name]) for name in ("estimate", "low", "high"))
+    numbers = f"{estimate} [{low}, {high}]" if np.isfinite(item["low"]) else estimate
+    if verdict == EXPLORATORY:
+        return f"{numbers}, {seeds}" if seeds else numbers
+    said = f"equivalent (within {within(item['delta'])})" if verdict == EQUIVALENT else str(verdict)
+    if verdict == UNDECIDED:
+        said = _open(item)
+    beyond = 100 * item["low"] < limits[0] or 100 * item["high"] > limits[1]
+    return ", ".join(filter(None, [said, seeds, numbers if beyond else ""]))
+
+
+def _open(item: pd.Series) -> str:
+    """``undecided``, with what stands in the way of a verdict where that is known."""
+    if "n" in item and losing(item):
+        return "undecided (too many seeds lost)"
+    if item.get("waiting", 0):
+        return f"undecided ({item['waiting']:.0f} seeds to come)"
+    if "seeds_needed" in item and np.isfinite(more_seeds(item)):
+        return f"undecided ({all_needed(item):.0f} seeds find {within(item['delta'])[1:]})"
+    return "undecided"
 
 
 def _legend(ax: Axes, rows: pd.DataFrame) -> None:
@@ -143,18 +191,18 @@ def _legend(ax: Axes, rows: pd.DataFrame) -> None:
     handles = []
     if "none" in verdicts:
         handles.append(Line2D([], [], **_look("none", INK), label="mean, 95 % t interval"))
-    if "none" not in verdicts and verdicts - {EXPLORATORY}:
-        handles.append(Line2D([], [], **_look("better", INK), label="decided, 95 % t interval"))
-        hollow = "undecided, or it depends" if DEPENDS in verdicts else "undecided"
-        handles.append(Line2D([], [], **_look("undecided", INK), label=hollow))
+    if verdicts & set(DECIDED):
+        handles.append(Line2D([], [], **_look("better", INK), label="decided"))
+    if hollow := [word for state, word in OPEN.items() if state in verdicts]:
+        handles.append(Line2D([], [], **_look(UNDECIDED, INK), label=", or ".join(hollow)))
     if EXPLORATORY in verdicts:
         handles.append(Line2D([], [], **_look(EXPLORATORY, GREY), label="exploratory, no verdict"))
     if rows["delta"].notna().any():
         handles.append(Patch(facecolor=BAND, edgecolor=FAINT, label="too small to matter"))
-    if _known(rows, "crossed_low"):
-        handles.append(Line2D([], [], color=INK, linewidth=0.9, label="for new test images too"))
+    if _wider(rows):
+        handles.append(Line2D([], [], color=INK, linewidth=0.9, marker="|", label="for new test images too"))
     if _known(rows, "own_estimate"):
-        handles.append(Line2D([], [], **OWN, linewidth=1.3, label="each arm's own learning rate"))
+        handles.append(Line2D([], [], **OWN, linewidth=1.3, label="at each arm's own learning rate"))
     look = {"frameon": False, "borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.8}
     ax.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles) if len(handles) <= 3 else 2, **look

@@ -29,6 +29,7 @@ from dianet_lab.cli.app import app
 from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.errors import ConfigError
 from dianet_lab.profiles import PROFILES, get_profile
+from dianet_lab.studies.catalog import get_study
 
 CLAIMS = read_claims()
 
@@ -287,10 +288,19 @@ class TestCommand:
         assert told(result("", estimate=math.nan)) == ""
 
     def test_says_which_claims_that_were_not_run_could_be_settled_here(self, shown):
-        """At the paper's scale all but the two about narrow networks; on digits none."""
-        needs_another = [shown({}, "--profile", name).output.count("no: another scale") for name in ("paper", "digits")]
-        tested = sum(one.study is not None for one in CLAIMS)
-        assert needs_another == [2, tested]
+        """At the paper's scale all primary ones but for the two about narrow networks; on digits none."""
+        texts = [shown({}, "--profile", name).output for name in ("paper", "digits")]
+        tested = [one for one in CLAIMS if one.study is not None]
+        assert [text.count("no: another scale") for text in texts] == [2, len(tested)]
+        primary = {
+            (study, contrast.name)
+            for study in {one.study for one in tested}
+            for contrast in get_study(study, "paper").contrasts
+            if contrast.primary
+        }
+        verdicts = sum((one.study, one.contrast) in primary for one in tested)
+        told_only = texts[0].count("told only")
+        assert verdicts > 0 and told_only == len(tested) - 2 - verdicts and "told only" not in texts[1]
 
     def test_explains_an_unknown_profile(self, shown):
         with pytest.raises(ConfigError, match="did you mean 'digits'"):

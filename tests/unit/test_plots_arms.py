@@ -161,18 +161,27 @@ def test_differences_are_drawn_in_points_with_their_own_interval(summary):
 def test_differences_have_numbers_and_no_verdict_of_their_own(summary):
     """A verdict is for the contrasts that were named before the run."""
     ax = plots.plot_differences(summary)
-    assert texts(ax) == ["+1.0 [−1.0, +3.0]", "+3.0 [+2.0, +4.0]"]
+    assert texts(ax) == ["+1.0 [−1.0, +3.0], n = 4", "+3.0 [+2.0, +4.0], n = 4"]
     assert not by_gid(ax, "delta") and "undecided" not in [text.get_text() for text in ax.get_legend().texts]
 
 
 def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(effects):
     # Nine seeds were run where eight were needed: there is nothing to ask for.
     ax = plots.plot_effects(effects)
-    assert texts(ax) == ["undecided", "worse"]
+    assert texts(ax) == ["undecided, n = 9", "worse, n = 9"]
     assert [line.get_markerfacecolor() == "white" for line in by_gid(ax, "estimate")] == [True, False]
-    assert (
-        texts(plots.plot_effects(effects.assign(n=4, seeds_needed=21.0)))[0] == "undecided (21 seeds find 0.5 points)"
-    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"n": 4, "seeds_needed": 21.0}, "undecided (21 seeds find 0.5 points), n = 4"),
+        ({"n": 4, "lost": 1, "seeds_needed": 21.0}, "undecided (too many seeds lost), n = 4"),
+        ({"n": 4, "waiting": 3, "seeds_needed": 21.0}, "undecided (3 seeds to come), n = 4"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_verdict_is_told(effects, columns, said):
+    assert texts(plots.plot_effects(effects.assign(**columns)))[0] == said
 
 
 def told(**columns) -> pd.DataFrame:
@@ -185,13 +194,34 @@ def told(**columns) -> pd.DataFrame:
 def test_exploratory_effects_come_last_small_and_grey_with_numbers():
     ax = plots.plot_effects(told())
     assert [label.get_text() for label in ax.get_yticklabels()] == ["equal", "open", "tried"]
-    assert texts(ax) == ["equivalent (within ±1 point)", "undecided (9 seeds find 1 point)", "+2.0 [+1.5, +2.5]"]
+    assert texts(ax) == [
+        "equivalent (within ±1 point), n = 6",
+        "undecided (9 seeds find 1 point), n = 6",
+        "+2.0 [+1.5, +2.5], n = 6",
+    ]
     marks = by_gid(ax, "estimate")
     assert [mark.get_marker() for mark in marks] == ["o", "o", "D"] and marks[2].get_markersize() < marks[
         0
     ].get_markersize()
     assert [text.get_fontweight() for text in ax.texts] == ["bold", "normal", "normal"]
-    assert "exploratory, no verdict" in [text.get_text() for text in ax.get_legend().texts]
+    assert [text.get_text() for text in ax.get_legend().texts] == [
+        "decided", "undecided", "exploratory, no verdict", "too small to matter",
+    ]  # fmt: skip
+    explored = plots.plot_effects(told(verdict="exploratory"))
+    assert [text.get_text() for text in explored.get_legend().texts] == [
+        "exploratory, no verdict", "too small to matter",
+    ]  # fmt: skip
+
+
+def test_an_interval_many_times_as_long_as_the_others_ends_in_arrowheads_and_squeezes_none():
+    rows = told().assign(verdict=["better", "undecided", "exploratory"], low=[-0.5, 0.0, 0.0], high=[0.9, 0.01, 0.02])
+    ax = plots.plot_effects(rows)
+    low, high = ax.get_xlim()
+    assert -2 < low < 0 and 2 < high < 3
+    assert {(mark.get_marker(), mark.get_xdata()[0]) for mark in by_gid(ax, "beyond")} == {("<", low), (">", high)}
+    assert texts(ax)[0] == "better, n = 6, +2.0 [−50.0, +90.0]"
+    beyond = by_gid(plots.plot_effects(rows.assign(estimate=[0.4, 0.005, 0.01])), "estimate")[0]
+    assert beyond.get_marker() == ">"
 
 
 def test_equivalent_is_an_interval_inside_the_band():
@@ -201,7 +231,7 @@ def test_equivalent_is_an_interval_inside_the_band():
 
 
 def test_new_images_and_own_learning_rates_are_drawn_where_they_are_known():
-    key = {"for new test images too", "each arm's own learning rate"}
+    key = {"for new test images too", "at each arm's own learning rate"}
     known = {"crossed_low": -0.01, "crossed_high": 0.03, "own_estimate": 0.0, "own_low": -0.01, "own_high": np.nan}
     ax = plots.plot_effects(told(**known))
     assert list(by_gid(ax, "crossed")[0].get_xdata()) == [-1, 3]
@@ -210,8 +240,16 @@ def test_new_images_and_own_learning_rates_are_drawn_where_they_are_known():
         assert 0 < own.get_ydata()[0] - main.get_ydata()[0] < 0.5 and own.get_marker() == "s"
     assert key <= {text.get_text() for text in ax.get_legend().texts}
     ax.figure.draw_without_rendering()
+    assert by_gid(ax, "crossed")[0].get_marker() == "|"  # a cap, so that it can't be taken for the line at 0
+    assert "common learning rate" in ax.get_xlabel()
     unknown = plots.plot_effects(told(**dict.fromkeys(known, np.nan)))
     assert not by_gid(unknown, "own") and not key & {text.get_text() for text in unknown.get_legend().texts}
+
+
+def test_an_interval_for_new_images_that_is_as_long_as_that_for_these_is_not_drawn_over_it():
+    rows = told()
+    same = plots.plot_effects(rows.assign(crossed_low=rows["low"] - 1e-4, crossed_high=rows["high"]))
+    assert not by_gid(same, "crossed") and len(same.get_legend().texts) == 4
 
 
 def test_effects_fit_a_report_and_show_zero():

@@ -292,7 +292,7 @@ class TestOverview:
         ax = plots.plot_ledger(ledger)
         assert [text.get_text() for text in by_gid(ax, "status")] == list(ledger["status"])
         marks = by_gid(ax, "estimate")
-        np.testing.assert_allclose([mark.get_xdata()[0] for mark in marks], [0.3, 0.2, -20, 0.8])
+        np.testing.assert_allclose([mark.get_xdata()[0] for mark in marks], [0.3, 0.2, -8, 0.8])
         assert [mark.get_markerfacecolor() == "white" for mark in marks] == [False, True, False, True]
         # Neither yes nor no has a colour; what only illustrates is paler than both.
         assert marks[0].get_color() == marks[1].get_color() == marks[2].get_color() != marks[3].get_color()
