@@ -38,7 +38,6 @@ COMPARED = (
     ("DIA", PLAIN), ("r=16", PLAIN), ("scalar per block", PLAIN),
     ("DIA", "scalar per block"), ("DIA", "constant 0.25"), ("DIA", "SE per block"),
 )  # fmt: skip
-SPOKEN = {"r=16": "DIA r=16"}
 
 
 def by_cell(frame: pd.DataFrame, chance: float = 0.1) -> pd.DataFrame:
@@ -219,5 +218,4 @@ def _missing(runs: pd.DataFrame, contrast: Contrast) -> tuple[int, int]:
 def _contrasts(condition: str, arms: set[str], delta: float) -> Iterable[Contrast]:
     for one, other in COMPARED:
         if {one, other} <= arms:
-            name = f"{condition}: {SPOKEN.get(one, one)} - {other}"
-            yield Contrast(name, {one: 1, other: -1}, delta, primary=False)
+            yield Contrast(f"{condition}: {one} - {other}", {one: 1, other: -1}, delta, primary=False)

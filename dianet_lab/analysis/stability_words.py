@@ -53,6 +53,12 @@ def reach(table: pd.DataFrame, arms: Iterable[str] = (PLAIN, "DIA")) -> pd.DataF
     return pd.DataFrame(rows, columns=names)
 
 
+def with_cells(effects: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``stability_effects`` with their cells in the name: ``no skip: DIA - plain (4 of 6 cells)``."""
+    cells = effects["cells"].astype(str) + " of " + effects["of_cells"].astype(str) + " cells"
+    return effects.assign(contrast=effects["contrast"] + " (" + cells + ")")
+
+
 def limits_sentence(limits: pd.DataFrame, condition: str, arms: Iterable[str], what: str, share: float = 0.8) -> str:
     """The largest rates of some arms in words, at each depth; ``or more`` where no larger one was tried.
 

@@ -13,6 +13,11 @@ from dianet_lab.errors import DataError
 from dianet_lab.plots.rates import EMPTY, HATCH, draw_cell, shade, table_axes
 from dianet_lab.plots.style import FAINT, INK, baseline_first, legend_above, own_axes, require
 
+MEANING = {
+    "finished": "finished: no loss was NaN or infinite; it may have learned nothing",
+    "learned": "learned: finished, and more than half of the training images are right at the end",
+}
+
 COLUMNS = ("condition", "depth", "rate", "arm", "finished", "runs", "low", "high")
 
 
@@ -43,7 +48,7 @@ def plot_phase(
     ax = own_axes(ax, 8.5, 1.2 + 0.42 * len(arms))
     _fill(ax, frame, arms, rates, intervals)
     table_axes(ax, arms, [f"{rate:g}" for rate in rates])
-    ax.set_xlabel("learning rate (dimensionless)")
+    ax.set_xlabel(f"learning rate (dimensionless)\n{MEANING['finished']}")
     legend_above(ax, _key(intervals))
     return ax
 
@@ -63,7 +68,7 @@ def plot_phases(
         arms: the rows of each panel; the order of the frame otherwise.
         conditions: the rows of panels; the order of the frame otherwise.
         intervals: whether to draw the intervals.
-        outcome: what the counted runs did, for the key: ``finished``, ``learned``.
+        outcome: what the counted runs did: a key of :data:`MEANING`.
     """
     require(frame, COLUMNS)
     arms = baseline_first(frame, arms)
@@ -81,7 +86,7 @@ def plot_phases(
             _fill(ax, panel[panel["depth"] == depth], arms, rates, intervals)
             table_axes(ax, arms, [f"{rate:g}" for rate in rates], names=number == 0)
             ax.set_title(f"{condition}, depth {depth}" if number == 0 else f"depth {depth}", fontsize=10.5)
-    figure.supxlabel("learning rate (dimensionless)", fontsize=10.5, color=INK)
+    figure.supxlabel(f"learning rate (dimensionless)\n{MEANING[outcome]}", fontsize=10.5, color=INK)
     key = _key(intervals, outcome)
     figure.legend(handles=key, loc="outside upper right", ncols=4, frameon=False, columnspacing=1.6)
     return figure

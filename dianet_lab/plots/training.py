@@ -78,8 +78,9 @@ def _gate_key(neutral: float | None) -> list:
 def plot_gradients(frame: pd.DataFrame, *, ax: Axes | None = None, arms: Sequence[str] | None = None) -> Axes:
     """The norm of the gradient at each block, a line an arm on a logarithmic axis, with borders between stages.
 
-    With several seeds the line is their geometric mean and the band reaches from the lowest to the highest. A norm that
-    is no finite number is a triangle at the upper edge, one of zero a triangle at the lower.
+    Later arms have gaps, in which a line below can be seen. With several seeds the line is their geometric mean and the
+    band reaches from the lowest to the highest. A norm that is no finite number is a triangle at the upper edge, one of
+    zero a triangle at the lower.
 
     Args:
         frame: one row an arm and block: arm, block (from 0, over the whole network), stage and norm (not negative);
@@ -91,16 +92,21 @@ def plot_gradients(frame: pd.DataFrame, *, ax: Axes | None = None, arms: Sequenc
     ax = own_axes(ax, 8.8, 4.4)
     ax.set_yscale("log")
     arms = baseline_first(frame, arms)
-    drawn = [arm for arm in arms if _gradient_line(ax, arm, frame[frame["arm"] == arm])]
+    lines = ((arm, number, frame[frame["arm"] == arm]) for number, arm in enumerate(arms))
+    drawn = [arm for arm, number, rows in lines if _gradient_line(ax, arm, rows, number, len(arms))]
     _mark_stages(ax, frame.drop_duplicates("block").sort_values("block"))
-    ax.set_ylabel("norm of the gradient (dimensionless)")
+    ax.set_ylabel("norm of the gradient of the block's weights\n(nats per unit of weight, logarithmic)")
     _key_of_odd_norms(ax)
     _name_ends(ax, drawn)
     return ax
 
 
-def _gradient_line(ax: Axes, arm: str, rows: pd.DataFrame) -> bool:
-    """Draw one arm; whether it has any norm to draw a line through."""
+def _gradient_line(ax: Axes, arm: str, rows: pd.DataFrame, number: int, of: int) -> bool:
+    """Draw one arm, the marks ``number`` of ``of`` blocks further on: lines that lie on each other all show theirs.
+
+    Returns:
+        Whether it has any norm to draw a line through.
+    """
     color, marker = arm_style(arm)
     usable = np.isfinite(rows["norm"]) & (rows["norm"] > 0)
     for odd, height, shape in ((~np.isfinite(rows["norm"]), 0.99, "^"), (rows["norm"] == 0, 0.01, "v")):
@@ -113,9 +119,10 @@ def _gradient_line(ax: Axes, arm: str, rows: pd.DataFrame) -> bool:
     logs = np.log(rows.loc[usable].set_index("block")["norm"]).groupby("block").agg(["mean", "min", "max"])
     norms = np.exp(logs).reindex(sorted(rows["block"].unique()))
     ax.fill_between(norms.index, norms["min"], norms["max"], color=color, alpha=0.16, linewidth=0, zorder=2)
-    every = max(1, len(norms) // 9)
-    look = {"marker": marker, "markersize": 6, "markevery": every, "markeredgecolor": "white"}
-    ax.plot(norms.index, norms["mean"], color=color, label=arm, zorder=3, gid="norm", **look)
+    every = max(of, len(norms) // 9)
+    look = {"marker": marker, "markersize": 6.5, "markevery": (number % len(norms), every), "markeredgecolor": "white"}
+    dashes = (0, (6 * (of - number), 6 * number)) if number else "-"  # what lies below shows in the gaps
+    ax.plot(norms.index, norms["mean"], color=color, linestyle=dashes, label=arm, zorder=3, gid="norm", **look)
     return True
 
 

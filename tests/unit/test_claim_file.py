@@ -34,7 +34,7 @@ CONTRASTS = {
     "depth": ["gain of DIA over plain: deepest - shallowest"],
     "recipe": ["gain of DIA, last epochs: official - strong", "best epoch - last epoch (plain)"],
     "stability": [
-        "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: DIA r=16 - plain",
+        "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: r=16 - plain",
     ],
 }  # fmt: skip
 """Study -> the contrasts that a claim may name."""

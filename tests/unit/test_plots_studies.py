@@ -200,6 +200,9 @@ class TestPhases:
         titles = [ax.get_title(loc="left") or ax.get_title() for ax in figure.axes]
         assert titles == ["no skip, depth 20", "depth 56", "no norm, depth 20", "depth 56"]
         assert [sorted(texts(ax)) for ax in figure.axes] == [["0/8", "6/8", "8/8"], ["4/8"], ["1/8"], []]
+        assert "no loss was NaN" in figure.get_supxlabel()
+        learned = plots.plot_phases(phases, outcome="learned")
+        assert "more than half of the training images" in learned.get_supxlabel()
         figure.draw_without_rendering()
 
 
@@ -257,6 +260,13 @@ class TestTraining:
         assert ax.get_yscale() == "log"
         assert [border.get_xdata()[0] for border in by_gid(ax, "border")] == [1.5, 3.5]
         assert {"stage 0", "stage 1", "stage 2", "plain", "DIA"} == set(texts(ax))
+
+    def test_lines_that_lie_on_each_other_all_show_their_marks_and_a_part_of_the_line(self, gradients):
+        same = gradients.assign(norm=1.0)
+        lines = by_gid(plots.plot_gradients(same), "norm")
+        first, second = (set(range(6)[line.get_markevery()[0] :: line.get_markevery()[1]]) for line in lines)
+        assert first and second and not first & second
+        assert [line.get_linestyle() for line in lines] == ["-", "--"]
 
     def test_norms_that_no_logarithm_has_are_shown_at_the_edges(self, gradients):
         gradients.loc[[0, 1], "norm"] = np.inf

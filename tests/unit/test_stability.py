@@ -1,5 +1,7 @@
 """Stability: which cells count, what a run that diverged is worth, and that intervals and tests are the textbook's."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +29,7 @@ from dianet_lab.analysis.stability_words import (
     reach,
     reach_sentence,
     summary,
+    with_cells,
 )
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError, DataError
@@ -204,8 +207,12 @@ class TestEffects:
         frame = pd.DataFrame(rows).assign(status="finished", test_accuracy=0.5, train_accuracy=0.2)
         names = set(stability_effects(frame)["contrast"])
         assert names >= {
-            "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: DIA r=16 - plain",
+            "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: r=16 - plain",
         }  # fmt: skip
+
+    def test_can_have_their_cells_in_the_name(self, frame):
+        name = with_cells(stability_effects(frame))["contrast"].iloc[0]
+        assert re.fullmatch(r"no norm: DIA - plain \(\d of \d cells\)", name)
 
     def test_of_a_condition_with_a_single_arm_are_no_rows(self, frame):
         assert stability_effects(frame[frame["arm"].str.endswith("plain")]).empty
