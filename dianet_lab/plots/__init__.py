@@ -1,11 +1,13 @@
 """Every figure of the lab: ``plot_x(data, *, ax=None, **options) -> Axes``. Knows only data frames and arrays."""
 
-from dianet_lab.plots.arms import plot_accuracy_against, plot_arms, plot_history
+from dianet_lab.plots.arms import plot_arms
 from dianet_lab.plots.cell import plot_cell_diagram
 from dianet_lab.plots.claims import plot_ledger
+from dianet_lab.plots.costs import plot_accuracy_against
 from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import plot_class_gates, plot_gate_map, plot_image_walk, plot_layer_correlation
+from dianet_lab.plots.history import plot_history
 from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.rates import plot_rates

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from dianet_lab.analysis.interval import t_interval
-from dianet_lab.plots.arms import ACCURACIES, SIZE_LABELS, short_number
+from dianet_lab.plots.arms import ACCURACIES
+from dianet_lab.plots.costs import SIZE_LABELS, short_number
 from dianet_lab.plots.labels import label_line_ends
 from dianet_lab.plots.style import INK, arm_style, baseline_first, legend_above, own_axes, require
 

@@ -114,7 +114,9 @@ def test_intervals_are_students(frame):
     for arm in ARMS:
         values = 100 * finished(frame, arm)
         expected = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
-        np.testing.assert_allclose(by_gid(ax, f"interval:{arm}")[0].get_xdata(), expected)
+        inside = np.clip(expected, *ax.get_xlim())
+        np.testing.assert_allclose(by_gid(ax, f"interval:{arm}")[0].get_xdata(), inside)
+        assert inside[0] == expected[0]
 
 
 def test_lines_join_the_runs_of_one_seed_and_break_where_one_is_missing(frame):
@@ -311,7 +313,8 @@ def test_names_of_crowded_points_do_not_overlap():
 
 
 def test_axes_name_their_units(frame, summary, effects, history):
-    assert plots.plot_arms(frame).get_xlabel() == "last-epoch test accuracy (%; the axis does not start at 0)"
+    label, *_ = plots.plot_arms(frame).get_xlabel().split("\n")
+    assert label == "last-epoch test accuracy (%; the axis does not start at 0)"
     assert "percentage points" in plots.plot_differences(summary).get_xlabel()
     assert "percentage points" in plots.plot_effects(effects).get_xlabel()
     ax = plots.plot_history(history, "train_loss")
@@ -354,3 +357,66 @@ def test_groups_join_equal_seeds_of_one_backbone_only():
     ]
     lines = [line for line in plots.plot_arms(pd.DataFrame(rows), groups=True).get_lines() if line.get_gid() == "seed"]
     assert sorted(tuple(line.get_ydata()) for line in lines) == [(0, 1), (0, 1), (2, 3), (2, 3)]
+
+
+def test_no_seed_is_joined_from_one_setting_to_the_next():
+    """Networks of two depths share no start: what stands before the colon parts them, whoever draws."""
+    arms = ["depth 20: plain, gain 0.25", "depth 20: DIA", "depth 38: plain, gain 0.25", "depth 38: DIA"]
+    rows = [{"arm": arm, "seed": 0, "status": "finished", "test_accuracy": 0.9} for arm in arms]
+    ax = plots.plot_arms(pd.DataFrame(rows))
+    assert sorted(tuple(line.get_ydata()) for line in by_gid(ax, "seed")) == [(0, 1), (2, 3)]
+    assert len(by_gid(ax, "group")) == 1 and 1 < by_gid(ax, "group")[0].get_ydata()[0] < 2
+
+
+class TestBeyondTheAxis:
+    """What would squeeze all others is an arrowhead at the edge of the axis, and its number is told."""
+
+    def frame(self, worst: list[float]) -> pd.DataFrame:
+        rows = [
+            {"arm": arm, "seed": seed, "status": "finished", "test_accuracy": 0.9 + 0.005 * seed}
+            for arm in ("plain", "DIA", "SE per block")
+            for seed in range(6)
+        ]
+        for row, accuracy in zip(rows, worst, strict=False):
+            row["test_accuracy"] = accuracy
+        return pd.DataFrame(rows)
+
+    def test_a_run_far_below_is_written_at_its_row_where_no_dot_is(self):
+        ax = plots.plot_arms(self.frame([0.4]))
+        (told,) = by_gid(ax, "far")
+        left = ax.get_xlim()[0]
+        assert (told.get_text(), told.xy) == ("40.0", (left, 0)) and left > 60
+        assert ("<", left, 0) in heads(ax)
+        ax.figure.draw_without_rendering()
+        end = ax.transData.inverted().transform(told.get_window_extent().p1)[0]
+        assert end < by_gid(ax, "plain")[0].get_offsets()[:, 0].min()
+
+    def test_its_seed_ends_at_the_edge_and_its_dot_is_not_drawn(self):
+        ax = plots.plot_arms(self.frame([0.4]))
+        assert by_gid(ax, "seed")[0].get_xdata()[0] == ax.get_xlim()[0]
+        assert len(by_gid(ax, "plain")[0].get_offsets()) == 5
+
+    def test_an_interval_that_is_cut_has_arrowheads_and_its_number(self):
+        ax = plots.plot_arms(self.frame([0.4]))
+        left, right = ax.get_xlim()
+        values = [40, *np.arange(90.5, 93, 0.5)]
+        half = stats.t.ppf(0.975, 5) * stats.sem(values)
+        np.testing.assert_allclose(by_gid(ax, "interval:plain")[0].get_xdata(), [left, right])
+        assert {(shape, x) for shape, x, row in heads(ax) if row == 0.24} == {("<", left), (">", right)}
+        assert texts(ax)[1].endswith(f"{np.mean(values):.2f} ± {half:.2f} %, n = 6") and right <= 101
+        assert "arrowheads: beyond the axis" in ax.get_xlabel()
+
+    def test_a_mean_beyond_has_no_marker_and_says_so(self):
+        ax = plots.plot_arms(self.frame([0.4, 0.41, 0.42, 0.43]))
+        assert by_gid(ax, "far")[0].get_text() == "4 runs, 40.0 to 43.0"
+        assert not by_gid(ax, "mean:plain") and by_gid(ax, "mean:DIA")
+        assert [text.startswith("◀ ") for text in texts(ax) if "n = " in text] == [True, False, False]
+
+    def test_a_run_a_little_lower_is_a_dot_like_others(self):
+        ax = plots.plot_arms(self.frame([0.89]))
+        assert not by_gid(ax, "far") and not heads(ax) and ax.get_xlim()[0] < 89
+        assert "arrowheads" not in ax.get_xlabel()
+
+
+def heads(ax) -> list[tuple[str, float, float]]:
+    return [(mark.get_marker(), mark.get_xdata()[0], mark.get_ydata()[0]) for mark in by_gid(ax, "beyond")]

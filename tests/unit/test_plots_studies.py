@@ -391,25 +391,3 @@ def test_a_frame_without_a_column_is_refused_by_name(name, request):
     }[name]
     with pytest.raises(DataError, match=f"lacks {column}"):
         draw(request.getfixturevalue(name).drop(columns=column))
-
-
-class TestFarRuns:
-    """A run far below all others is told with its number at the edge of the axis, which it would squeeze otherwise."""
-
-    def frame(self, worst: float) -> pd.DataFrame:
-        rows = [
-            {"arm": arm, "seed": seed, "status": "finished", "test_accuracy": 0.9 + 0.005 * seed}
-            for arm in ("plain", "DIA")
-            for seed in range(6)
-        ]
-        rows[3]["test_accuracy"] = worst
-        return pd.DataFrame(rows)
-
-    def test_it_is_written_at_its_row(self):
-        ax = plots.plot_arms(self.frame(0.4))
-        told = [(text.get_text(), text.get_position()[1]) for text in ax.texts if text.get_gid() == "far"]
-        assert told == [("◀ 40.0", 0)] and ax.get_xlim()[0] > 80
-
-    def test_others_are_left_where_they_are(self):
-        ax = plots.plot_arms(self.frame(0.89))
-        assert not [text for text in ax.texts if text.get_gid() == "far"] and ax.get_xlim()[0] < 89
