@@ -15,7 +15,7 @@ from dianet_lab.plots.style import FAINT, arm_style, baseline_first, own_axes, r
 SIZE_LABELS = {
     "parameters": "parameters (number)",
     "attention_parameters": "parameters of the attention units (number)",
-    "seconds": "training time (s)",
+    "seconds": "median training time of a run (s)",
 }
 
 
@@ -31,10 +31,11 @@ def plot_accuracy_against(
     """Mean accuracy of each arm with its 95 % t interval against what the arm costs.
 
     The x axis is logarithmic where the values span more than a factor of 3. Arms without a finished run are left out.
+    A run's time is the median over runs, as in :func:`~dianet_lab.analysis.tables.cost_table`: some shared the machine.
 
     Args:
         frame: tidy, one row a run, with arm, status, ``x`` and ``value`` (0 to 1).
-        x: a column such as parameters or seconds; the mean over the runs of an arm is drawn.
+        x: a column such as parameters or seconds; the median over the runs of an arm is drawn.
         ax: where to draw; a new figure otherwise.
         arms: which arms; all otherwise.
         ladder: arms to join by a line, in this order (one family at several reductions or depths).
@@ -46,7 +47,7 @@ def plot_accuracy_against(
     for arm in baseline_first(frame, arms):
         runs = frame[(frame["arm"] == arm) & (frame["status"] == "finished") & frame[value].notna()]
         if len(runs):
-            points[arm] = (float(runs[x].mean()), *t_interval(100 * runs[value]))
+            points[arm] = (float(runs[x].median()), *t_interval(100 * runs[value]))
     steps = np.array([points[arm][:2] for arm in ladder or () if arm in points])
     if len(steps):
         ax.plot(steps[:, 0], steps[:, 1], color=FAINT, linewidth=1.4, zorder=1, gid="ladder")

@@ -13,7 +13,7 @@ from dianet_lab.analysis.interval import t_interval
 from dianet_lab.plots.arms import ACCURACIES
 from dianet_lab.plots.costs import SIZE_LABELS, short_number
 from dianet_lab.plots.labels import label_line_ends
-from dianet_lab.plots.style import INK, arm_style, baseline_first, legend_above, own_axes, require
+from dianet_lab.plots.style import FAINT, INK, NOT_FROM_ZERO, arm_style, baseline_first, legend_above, own_axes, require
 
 
 def plot_accuracy_by_depth(
@@ -25,8 +25,8 @@ def plot_accuracy_by_depth(
 ) -> Axes:
     """Accuracy against depth: a faint dot a seed, and a line through the means with their 95 % t intervals.
 
-    Arms stand side by side at each depth (the axis is logarithmic). Runs that were lost (not finished) are
-    counted below the axis.
+    Arms stand side by side at each depth, close to a guide at it. Runs that were lost (not finished) are counted below
+    the axis; intervals that reach beyond 0 or 100 % end in arrowheads and are told there too.
 
     Args:
         frame: one row a run: depth, arm, seed, status and ``value`` (0 to 1).
@@ -40,14 +40,19 @@ def plot_accuracy_by_depth(
     finished = frame[(frame["status"] == "finished") & frame[value].notna()]
     depths = sorted(frame["depth"].unique())
     ax = own_axes(ax, 8.8, 4.8)
+    for depth in depths:
+        ax.axvline(depth, color=FAINT, linewidth=0.8, zorder=0, gid="depth")
+    cut = []
     for arm, shift in zip(arms, _shifts(len(arms), depths), strict=True):
-        _draw_arm(ax, arm, finished[finished["arm"] == arm].assign(y=100 * finished[value]), depths, shift)
-    _depth_axis(ax, depths, log=True)
-    ax.set_xlabel("\n".join(["depth (layers)", *_lost(frame, finished, arms, depths)]))
-    ax.set_ylabel(f"{ACCURACIES.get(value, value)} (%)")
+        cut += _draw_arm(ax, arm, finished[finished["arm"] == arm].assign(y=100 * finished[value]), depths, shift)
+    _depth_axis(ax, depths)
+    named = "depth (layers); arms of one depth are shifted sideways to be seen"
+    told = wrap(f"arrowheads: intervals beyond 0 or 100 %, {'; '.join(cut)}", 90) if cut else []
+    ax.set_xlabel("\n".join([named, *told, *_lost(frame, finished, arms, depths)]))
     ax.margins(y=0.06)
     low, high = ax.get_ylim()
-    ax.set_ylim(max(low, -2), min(high, 102))  # a t interval of few seeds knows no bounds, an accuracy does
+    ax.set_ylim(max(low, LIMITS[0] - 2), min(high, LIMITS[1] + 2))
+    ax.set_ylabel(f"{ACCURACIES.get(value, value)} (%){NOT_FROM_ZERO if ax.get_ylim()[0] > 0 else ''}")
     _name_lines(ax)
     handles = [
         Line2D([], [], color=INK, marker="o", markersize=4.5, alpha=0.4, linestyle="none", label="one seed"),
@@ -57,24 +62,37 @@ def plot_accuracy_by_depth(
     return ax
 
 
+LIMITS = (0, 100)
+"""A t interval of few seeds knows no bounds, an accuracy (%) does."""
+
+
 def _shifts(count: int, depths: Sequence[int]) -> np.ndarray:
-    """Factors that set arms apart at a depth, within a third of the smallest step between depths."""
-    step = np.diff(np.log(depths)).min() if len(depths) > 1 else 1.0
-    return np.exp((np.arange(count) - (count - 1) / 2) / max(count, 1) * step * 0.42)
+    """Layers by which arms are set apart, all within a sixth of the smallest step between depths."""
+    step = np.diff(depths).min() if len(depths) > 1 else 1.0
+    return (np.arange(count) - (count - 1) / 2) / max(count - 1, 1) * step / 6
 
 
-def _draw_arm(ax: Axes, arm: str, runs: pd.DataFrame, depths: Sequence[int], shift: float) -> None:
-    """The dots, intervals and line of one arm; ``y`` of the runs is in %. Without a run the line has a gap."""
+def _draw_arm(ax: Axes, arm: str, runs: pd.DataFrame, depths: Sequence[int], shift: float) -> list[str]:
+    """The dots, intervals and line of one arm; ``y`` of the runs is in %. Without a run the line has a gap.
+
+    Returns what is cut: ``plain at depth 74: 49.6 ± 69.4 %``.
+    """
     color, marker = arm_style(arm)
     look = {"color": color, "linewidth": 1.8}
-    ax.scatter(runs["depth"] * shift, runs["y"], s=22, color=color, alpha=0.6, linewidths=0, zorder=2, gid=arm)
-    means = []
+    ax.scatter(runs["depth"] + shift, runs["y"], s=22, color=color, alpha=0.6, linewidths=0, zorder=2, gid=arm)
+    means, cut = [], []
     for depth in depths:
         mean, low, high = t_interval(runs.loc[runs["depth"] == depth, "y"])
         means.append(mean)
-        ax.plot([depth * shift] * 2, [low, high], **look, zorder=3, gid=f"interval:{arm}")
-    at = np.array(depths) * shift
-    ax.plot(at, means, **look, marker=marker, markersize=7.5, markeredgecolor="white", zorder=4, label=arm, gid="mean")
+        ax.plot([depth + shift] * 2, np.clip([low, high], *LIMITS), **look, zorder=3, gid=f"interval:{arm}")
+        for edge, beyond, shape in zip(LIMITS, (low < LIMITS[0], high > LIMITS[1]), "v^", strict=True):
+            if beyond:
+                ax.plot([depth + shift], [edge], color=color, marker=shape, markersize=7, zorder=4, gid="beyond")
+        if low < LIMITS[0] or high > LIMITS[1]:
+            cut.append(f"{arm} at depth {depth}: {mean:.1f} ± {mean - low:.1f} %")
+    at = np.array(depths) + shift
+    ax.plot(at, means, **look, marker=marker, markersize=7.5, markeredgecolor="white", zorder=4, label=arm, gid="line")
+    return cut
 
 
 def _lost(frame: pd.DataFrame, finished: pd.DataFrame, arms: Sequence[str], depths: Sequence[int]) -> list[str]:
@@ -91,9 +109,7 @@ def _lost(frame: pd.DataFrame, finished: pd.DataFrame, arms: Sequence[str], dept
     return lines
 
 
-def _depth_axis(ax: Axes, depths: Sequence[int], log: bool) -> None:
-    if log:
-        ax.set_xscale("log")
+def _depth_axis(ax: Axes, depths: Sequence[int]) -> None:
     ax.xaxis.set_major_locator(FixedLocator(depths))
     ax.xaxis.set_major_formatter(FixedFormatter([str(depth) for depth in depths]))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -101,8 +117,8 @@ def _depth_axis(ax: Axes, depths: Sequence[int], log: bool) -> None:
 
 
 def _name_lines(ax: Axes) -> None:
-    """Each arm's name at the right, at the height of its last mean."""
-    lines = [line for line in ax.get_lines() if line.get_gid() == "mean" and not np.isnan(line.get_ydata()).all()]
+    """Each arm's name at the right, at the height of its line's end."""
+    lines = [line for line in ax.get_lines() if line.get_gid() == "line" and not np.isnan(line.get_ydata()).all()]
     ends = [np.asarray(line.get_ydata())[~np.isnan(line.get_ydata())][-1] for line in lines]
     label_line_ends(ax, [line.get_label() for line in lines], ends, [line.get_color() for line in lines])
 
@@ -114,11 +130,13 @@ def plot_cost_by_depth(
     ax: Axes | None = None,
     arms: Sequence[str] | None = None,
 ) -> Axes:
-    """What a run costs against depth: a faint dot a run and a line through the means; both axes are linear, y from 0.
+    """What a run costs against depth: a faint dot a run and a line through the medians; both axes linear, y from 0.
+
+    Medians, as in :func:`~dianet_lab.analysis.tables.cost_table`: a run that shared the machine moves a mean far.
 
     Args:
         frame: one row a run: depth, arm and ``y``; with status, only finished runs are drawn.
-        y: parameters, attention_parameters (numbers) or seconds.
+        y: a key of :data:`~dianet_lab.plots.costs.SIZE_LABELS`.
         ax: where to draw; a new figure otherwise.
         arms: which arms; all otherwise.
     """
@@ -130,13 +148,18 @@ def plot_cost_by_depth(
     ax = own_axes(ax, 8.8, 4.2)
     for arm in arms:
         runs, (color, marker) = frame[frame["arm"] == arm], arm_style(arm)
-        means = runs.groupby("depth")[y].mean()
+        medians = runs.groupby("depth")[y].median()
         ax.scatter(runs["depth"], runs[y], s=16, color=color, alpha=0.4, linewidths=0, zorder=2, gid=arm)
         look = {"color": color, "marker": marker, "markersize": 7, "markeredgecolor": "white"}
-        ax.plot(means.index, means, **look, zorder=3, label=arm, gid="mean")
+        ax.plot(medians.index, medians, **look, zorder=3, label=arm, gid="line")
     depths = sorted(frame["depth"].unique())
-    _depth_axis(ax, depths, log=False)
+    _depth_axis(ax, depths)
     ax.set(ylabel=SIZE_LABELS.get(y, y), ylim=(0, None))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda size, _: short_number(size)))
     _name_lines(ax)
+    handles = [
+        Line2D([], [], color=INK, marker="o", markersize=4, alpha=0.4, linestyle="none", label="one run"),
+        Line2D([], [], color=INK, marker="D", markersize=6, linewidth=1.8, label="median over runs"),
+    ]
+    legend_above(ax, handles)
     return ax

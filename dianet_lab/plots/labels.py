@@ -13,39 +13,37 @@ LINE_HEIGHT = 1.25
 """Height of a line of text in font sizes."""
 
 
-def label_line_ends(ax: Axes, names: Sequence[str], ends: Sequence[float], colors: Sequence[str]) -> None:
+def label_line_ends(
+    ax: Axes,
+    names: Sequence[str],
+    ends: Sequence[float],
+    colors: Sequence[str],
+    dashes: Sequence[str] | None = None,
+) -> None:
     """Write each name at the right margin, at the height ``ends`` (data units) of its line's last value.
 
-    Names that would overlap are pushed apart, in the order of the ends; a thin line leads back to the end.
+    Names that would overlap are pushed apart, in the order of the ends; a thin line leads back to the end. With
+    ``dashes`` (matplotlib's line styles) a piece of the line stands before each name, where colours do not tell apart.
     """
     if not names:
         return
     size = plt.rcParams["xtick.labelsize"]
     size = size if isinstance(size, int | float) else plt.rcParams["font.size"]
-    low, high = ax.get_ylim()
-    at = (np.asarray(ends, float) - low) / (high - low)
+    to_axes = ax.transScale + ax.transLimits
+    at = to_axes.transform([(ax.get_xlim()[1], end) for end in ends])[:, 1]
     step = LINE_HEIGHT * size / (72 * ax.figure.bbox.height / ax.figure.dpi * ax.get_position().height)
     order = np.argsort(at, kind="stable")
     placed = _spread(at[order], step)
+    free = {"transform": ax.transAxes, "clip_on": False}
+    begin = 1.025 if dashes is None else 1.09
     for position, index in zip(placed, order, strict=True):
-        ax.plot(
-            [1.0, 1.02],
-            [at[index], position],
-            transform=ax.transAxes,
-            color=colors[index],
-            linewidth=0.8,
-            clip_on=False,
-            gid="leader",
-        )
-        ax.text(
-            1.025,
-            position,
-            names[index],
-            transform=ax.transAxes,
-            color=readable(colors[index]),
-            fontsize=size,
-            va="center",
-        )
+        color = colors[index]
+        ax.plot([1.0, 1.02], [at[index], position], color=color, linewidth=0.8, gid="leader", **free)
+        if dashes is not None:
+            sample = {"color": color, "linestyle": dashes[index], "gid": f"sample:{names[index]}"}
+            ax.plot([1.025, begin - 0.01], [position] * 2, **sample, **free)
+        look = {"color": readable(color), "fontsize": size, "va": "center"}
+        ax.text(begin, position, names[index], transform=ax.transAxes, **look)
 
 
 def _spread(at: np.ndarray, step: float) -> np.ndarray:

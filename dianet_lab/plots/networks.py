@@ -5,7 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dianet_lab.plots.style import FAINT, INK, arm_style, legend_above, own_axes, readable, require
+from dianet_lab.plots.costs import short_number
+from dianet_lab.plots.labels import label_line_ends
+from dianet_lab.plots.style import FAINT, INK, arm_style, legend_above, own_axes, require
 
 CONV, NORM, OTHER = "#dce9f5", "#f1f1f1", "#ffffff"
 GATE = "#d55e00"
@@ -85,37 +87,29 @@ def plot_fine_tuning(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_units_by_depth(costs: pd.DataFrame, *, ax: Axes | None = None, crossover: int | None = None) -> Axes:
-    """Parameters of all attention units against the depth of the network, a line an arm.
+    """Parameters of all attention units against the depth of the network, a line an arm; both axes linear, y from 0.
 
     Args:
         costs: one row for each depth and arm: depth, arm, parameters.
-        crossover: a depth to mark.
+        ax: where to draw; a new figure otherwise.
+        crossover: the first depth at which the arm that is smallest at the greatest depth is the smallest.
     """
     require(costs, ["depth", "arm", "parameters"])
     ax = own_axes(ax, 8.5, 3.8)
     for arm, rows in costs.groupby("arm", sort=False):
         color, marker = arm_style(arm)
-        ax.plot(rows["depth"], rows["parameters"] / 1e6, color=color, marker=marker, markersize=5, label=arm)
-        ax.annotate(
-            arm,
-            (rows["depth"].iloc[-1], rows["parameters"].iloc[-1] / 1e6),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            color=readable(color),
-            fontweight="bold",
-            annotation_clip=False,
-        )
+        ax.plot(rows["depth"], rows["parameters"], color=color, marker=marker, markersize=5, label=arm, gid="line")
+    ax.set(xlabel="depth of the network (layers)", ylabel="parameters of all its units (number)", ylim=(0, None))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda size, _: short_number(size)))
+    lines = [line for line in ax.get_lines() if line.get_gid() == "line"]
+    names, colors = [line.get_label() for line in lines], [line.get_color() for line in lines]
+    label_line_ends(ax, names, [line.get_ydata()[-1] for line in lines], colors)
     if crossover is not None:
+        deepest = costs[costs["depth"] == costs["depth"].max()]
+        smallest = deepest.loc[deepest["parameters"].idxmin(), "arm"]
         ax.axvline(crossover, color=FAINT, linewidth=1.2, zorder=0, gid="crossover")
-        ax.annotate(
-            f"depth {crossover}",
-            (crossover, 0.97),
-            xycoords=("data", "axes fraction"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="top",
-        )
-    ax.set(xlabel="depth of the network (layers)", ylabel="parameters of all units (millions)", ylim=(0, None))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1f}"))
+        # Lines that grow with depth leave the upper left free.
+        told = f"from depth {crossover} on\n{smallest} has the fewest"
+        where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top", "ha": "right"}
+        ax.annotate(told, (crossover, 0.97), xytext=(-6, 0), **where)
     return ax

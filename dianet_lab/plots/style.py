@@ -20,6 +20,10 @@ FAINT = "#c9c9c9"
 """Guides: zero lines, stage borders, the lines that join the runs of one seed."""
 
 
+NOT_FROM_ZERO = "\n(the axis does not start at 0)"
+"""What the label of an axis ends with that could start at 0."""
+
+
 class ArmStyle(NamedTuple):
     """How an arm is drawn."""
 

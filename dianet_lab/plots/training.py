@@ -148,9 +148,6 @@ def _mark_stages(ax: Axes, blocks: pd.DataFrame) -> None:
 
 
 def _name_ends(ax: Axes, arms: Sequence[str]) -> None:
-    """Names at the right margin; heights are given on the logarithmic axis as if it were linear."""
     lines = {line.get_label(): line for line in ax.get_lines() if line.get_gid() == "norm"}
-    low, high = ax.get_ylim()
     ends = [np.asarray(lines[arm].get_ydata())[np.isfinite(lines[arm].get_ydata())][-1] for arm in arms]
-    heights = low + (high - low) * np.log(np.array(ends) / low) / np.log(high / low)
-    label_line_ends(ax, arms, heights, [lines[arm].get_color() for arm in arms])
+    label_line_ends(ax, arms, ends, [lines[arm].get_color() for arm in arms])

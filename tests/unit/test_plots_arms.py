@@ -290,6 +290,13 @@ def test_cost_axis_is_logarithmic_beyond_a_factor_of_three(frame):
     assert list(by_gid(ax, "ladder")[0].get_xdata()) == [25_000, 90_000]
 
 
+def test_time_is_the_median_of_the_runs(frame):
+    """As in the table of costs: runs that shared the machine took longer."""
+    seconds = frame.assign(seconds=[10.0, 10.0, 11.0, 90.0] * 3)
+    ax = plots.plot_accuracy_against(seconds, "seconds")
+    assert by_gid(ax, "interval:plain")[0].get_xdata()[0] == 10.5 and ax.get_xlabel().startswith("median")
+
+
 def test_names_of_crowded_points_do_not_overlap():
     rng = np.random.default_rng(1)
     arms = ["plain", "SE per block", "SE shared", "DIA", "r=1", "r=2", "r=8", "r=16"]

@@ -25,9 +25,12 @@ def test_units_by_depth_draws_every_arm_in_its_colour_and_marks_the_crossing():
         {"depth": [20, 29] * 2, "arm": ["DIA"] * 2 + ["SE per block"] * 2, "parameters": [2e6, 2e6, 1e6, 3e6]}
     )
     ax = plots.plot_units_by_depth(costs, crossover=29)
-    dia, se, mark = ax.get_lines()
-    np.testing.assert_allclose(se.get_ydata(), [1, 3])
-    assert dia.get_color() == plots.arm_style("DIA").color and list(mark.get_xdata()) == [29, 29]
+    lines = {line.get_gid(): line for line in ax.get_lines()}
+    dia, se = (line for line in ax.get_lines() if line.get_gid() == "line")
+    np.testing.assert_allclose(se.get_ydata(), [1e6, 3e6])
+    assert dia.get_color() == plots.arm_style("DIA").color and list(lines["crossover"].get_xdata()) == [29, 29]
+    assert "from depth 29 on\nDIA has the fewest" in [text.get_text() for text in ax.texts]
+    assert "crossover" not in {line.get_gid() for line in plots.plot_units_by_depth(costs).get_lines()}
 
 
 def test_fine_tuning_draws_every_update():

@@ -209,30 +209,63 @@ class TestPhases:
 class TestDepth:
     def test_means_intervals_and_dots_are_those_of_the_finished_runs(self, depths):
         ax = plots.plot_accuracy_by_depth(depths)
-        means = {line.get_label(): line.get_ydata() for line in by_gid(ax, "mean")}
+        means = {line.get_label(): line.get_ydata() for line in by_gid(ax, "line")}
         np.testing.assert_allclose(means["DIA"], [65, 68.6, 74])
         np.testing.assert_allclose(means["plain"], [63, NAN, 72.5])
         expected = stats.t.interval(0.95, 2, 65, stats.sem([64, 65, 66]))
         np.testing.assert_allclose(by_gid(ax, "interval:DIA")[0].get_ydata(), expected)
         assert len(by_gid(ax, "plain")[0].get_offsets()) == 5
-        assert ax.get_xscale() == "log" and list(ax.get_xticks()) == [20, 56, 110]
+        assert list(ax.get_xticks()) == [20, 56, 110]
+
+    def test_arms_stand_close_to_the_guide_of_their_depth(self, depths):
+        ax = plots.plot_accuracy_by_depth(depths)
+        assert [line.get_xdata()[0] for line in by_gid(ax, "depth")] == [20, 56, 110]
+        for line in by_gid(ax, "line"):
+            assert (np.abs(line.get_xdata() - [20, 56, 110]) > 0).all()
+            assert (np.abs(line.get_xdata() - [20, 56, 110]) <= 36 / 12).all()
+        assert "shifted sideways" in ax.get_xlabel()
+
+    def test_an_interval_beyond_what_an_accuracy_can_be_is_cut_and_told(self, depths):
+        depths.loc[(depths["arm"] == "DIA") & (depths["depth"] == 56), "test_accuracy"] = [0.2, 0.5, 0.8]
+        ax = plots.plot_accuracy_by_depth(depths)
+        marks = [(mark.get_marker(), mark.get_ydata()[0]) for mark in by_gid(ax, "beyond")]
+        assert marks == [("v", 0), ("^", 100)] and list(by_gid(ax, "interval:DIA")[1].get_ydata()) == [0, 100]
+        half = stats.t.ppf(0.975, 2) * stats.sem([20, 50, 80])
+        assert f"DIA at depth 56: 50.0 ± {half:.1f} %" in ax.get_xlabel()
+        assert "arrowheads" not in plots.plot_accuracy_by_depth(depths[depths["depth"] != 56]).get_xlabel()
+
+    def test_an_axis_that_leaves_out_0_says_so(self, depths):
+        assert "does not start at 0" in plots.plot_accuracy_by_depth(depths).get_ylabel()
+        depths.loc[0, "test_accuracy"] = 0.0
+        assert "does not start at 0" not in plots.plot_accuracy_by_depth(depths).get_ylabel()
 
     def test_lost_runs_are_counted_below(self, depths):
         label = plots.plot_accuracy_by_depth(depths).get_xlabel()
         assert label.split("\n") == [
-            "depth (layers)",
+            "depth (layers); arms of one depth are shifted sideways to be seen",
             "lost at depth 56: plain 3 of 3",
             "lost at depth 110: plain 1 of 3",
         ]
 
-    @pytest.mark.parametrize(("y", "unit"), [("parameters", "parameters (number)"), ("seconds", "training time (s)")])
+    @pytest.mark.parametrize(
+        ("y", "unit"), [("parameters", "parameters (number)"), ("seconds", "median training time of a run (s)")]
+    )
     def test_cost_starts_at_zero_and_leaves_out_lost_runs(self, depths, y, unit):
         ax = plots.plot_cost_by_depth(depths, y=y)
-        lines = {line.get_label(): line for line in by_gid(ax, "mean")}
+        lines = {line.get_label(): line for line in by_gid(ax, "line")}
         finished = depths[(depths["arm"] == "plain") & (depths["status"] == "finished")]
-        np.testing.assert_allclose(lines["plain"].get_ydata(), finished.groupby("depth")[y].mean())
+        np.testing.assert_allclose(lines["plain"].get_ydata(), finished.groupby("depth")[y].median())
         assert list(lines["plain"].get_xdata()) == [20, 110]
         assert ax.get_ylabel() == unit and ax.get_ylim()[0] == 0
+
+    def test_a_run_that_shared_the_machine_moves_no_line(self, depths):
+        """The table of costs has medians: the figure beside it must not tell another story."""
+        before = by_gid(plots.plot_cost_by_depth(depths, y="seconds"), "line")[1].get_ydata()
+        depths.loc[(depths["arm"] == "DIA") & (depths["seed"] == 2), "seconds"] = 1000.0
+        ax = plots.plot_cost_by_depth(depths, y="seconds")
+        np.testing.assert_allclose(by_gid(ax, "line")[1].get_ydata(), before)
+        assert by_gid(ax, "DIA")[0].get_offsets()[:, 1].max() == 1000
+        assert "median over runs" in [text.get_text() for text in ax.get_legend().texts]
 
     def test_one_depth_and_one_seed_are_drawn(self, depths):
         one = depths[(depths["depth"] == 20) & (depths["seed"] == 0)]
