@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dianet_lab.analysis.interval import t_interval
-from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, legend_above, own_axes, require
+from dianet_lab.plots.style import FAINT, INK, NOT_FROM_ZERO, arm_style, baseline_first, legend_above, own_axes, require
 
 ACCURACIES = {
     "test_accuracy": "last-epoch test accuracy",
@@ -51,7 +51,7 @@ def plot_arms(
             ax.axhline(rows[0] - 0.4, color=FAINT, linewidth=0.8, zorder=0, gid="group")
     for row, arm in enumerate(arms):
         draw_arm(ax, row, arm, percent[arm], limits)
-    ax.set(ylim=(len(arms) - 0.4, -0.45), xlabel=f"{ACCURACIES.get(value, value)} (%; the axis does not start at 0)")
+    ax.set(ylim=(len(arms) - 0.4, -0.45), xlabel=f"{ACCURACIES.get(value, value)} (%; {NOT_FROM_ZERO})")
     ax.set_yticks(range(len(arms)), [_row_label(arm, frame[frame["arm"] == arm], finished) for arm in arms])
     ax.tick_params(axis="y", length=0, pad=9)
     ax.spines["left"].set_visible(False)

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.plots.arms import ACCURACIES
 from dianet_lab.plots.labels import label_spans
-from dianet_lab.plots.style import FAINT, arm_style, baseline_first, own_axes, require
+from dianet_lab.plots.style import FAINT, NOT_FROM_ZERO, arm_style, baseline_first, own_axes, require
 
 SIZE_LABELS = {
     "parameters": "parameters (number)",
@@ -30,7 +30,7 @@ def plot_accuracy_against(
 ) -> Axes:
     """Mean accuracy of each arm with its 95 % t interval against what the arm costs.
 
-    The x axis is logarithmic where the values span more than a factor of 3. Arms without a finished run are left out.
+    The x axis is logarithmic where the values span more than a factor of 10. Arms without a finished run are left out.
     A run's time is the median over runs, as in :func:`~dianet_lab.analysis.tables.cost_table`: some shared the machine.
 
     Args:
@@ -59,21 +59,32 @@ def plot_accuracy_against(
     ax.set(xlabel=SIZE_LABELS.get(x, x), ylabel=f"{accuracy} (%)\nmean and 95 % t interval over seeds")
     if points:
         _scale_size_axis(ax, [at for at, *_ in points.values()])
+        if ax.get_ylim()[0] > 0:
+            ax.set_ylabel(f"{ax.get_ylabel()}\n({NOT_FROM_ZERO})")
         _label_arms(ax, points, steps)
     return ax
 
 
 def _scale_size_axis(ax: Axes, sizes: list[float]) -> None:
-    """A logarithmic x axis with ticks at 1, 2, 3 and 5 where the sizes span more than a factor of 3; thousands as k."""
-    if min(sizes) > 0 and max(sizes) > 3 * min(sizes):
+    """A logarithmic x axis with ticks at 1, 2, 3 and 5 where the sizes span more than a factor of 10; thousands as k.
+
+    Otherwise a linear one, from 0 where that leaves the sizes apart.
+    """
+    label = ax.get_xlabel()
+    ax.margins(x=0.12, y=0.1)
+    if min(sizes) > 0 and max(sizes) > 10 * min(sizes):
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xlabel(label.replace(")", "; logarithmic axis)"))
+    elif min(sizes) < max(sizes) / 2:
+        ax.set_xlim(0, 1.1 * max(sizes))
+    else:
+        ax.set_xlabel(label.replace(")", f"; {NOT_FROM_ZERO})"))
     if len(set(sizes)) == 1:
         ax.xaxis.set_major_locator(FixedLocator(sizes[:1]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: short_number(size)))
-    ax.margins(x=0.12, y=0.1)
 
 
 def short_number(size: float) -> str:

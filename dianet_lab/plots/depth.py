@@ -52,7 +52,7 @@ def plot_accuracy_by_depth(
     ax.margins(y=0.06)
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, LIMITS[0] - 2), min(high, LIMITS[1] + 2))
-    ax.set_ylabel(f"{ACCURACIES.get(value, value)} (%){NOT_FROM_ZERO if ax.get_ylim()[0] > 0 else ''}")
+    ax.set_ylabel(f"{ACCURACIES.get(value, value)} (%)" + (f"\n({NOT_FROM_ZERO})" if ax.get_ylim()[0] > 0 else ""))
     _name_lines(ax)
     handles = [
         Line2D([], [], color=INK, marker="o", markersize=4.5, alpha=0.4, linestyle="none", label="one seed"),

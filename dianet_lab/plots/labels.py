@@ -22,15 +22,16 @@ def label_line_ends(
 ) -> None:
     """Write each name at the right margin, at the height ``ends`` (data units) of its line's last value.
 
-    Names that would overlap are pushed apart, in the order of the ends; a thin line leads back to the end. With
-    ``dashes`` (matplotlib's line styles) a piece of the line stands before each name, where colours do not tell apart.
+    Names that would overlap are pushed apart, in the order of the ends; a thin line leads back to the end, or to the
+    edge beyond which it lies. With ``dashes`` (matplotlib's line styles) a piece of the line stands before each name,
+    where colours do not tell apart.
     """
     if not names:
         return
     size = plt.rcParams["xtick.labelsize"]
     size = size if isinstance(size, int | float) else plt.rcParams["font.size"]
     to_axes = ax.transScale + ax.transLimits
-    at = to_axes.transform([(ax.get_xlim()[1], end) for end in ends])[:, 1]
+    at = to_axes.transform([(ax.get_xlim()[1], end) for end in ends])[:, 1].clip(0, 1)
     step = LINE_HEIGHT * size / (72 * ax.figure.bbox.height / ax.figure.dpi * ax.get_position().height)
     order = np.argsort(at, kind="stable")
     placed = _spread(at[order], step)
@@ -86,7 +87,7 @@ def label_spans(
             _box(ax.transData.transform(anchor), shape, right, up, GAP * pixel)
             for anchor, (_, right, up) in zip(anchors, PLACES, strict=True)
         ]
-        best = int(np.argmin([_cost(box, blocked, taken, frame) for box in boxes]))
+        best = int(np.argmin([_cost(box, blocked, taken, frame, PAD * pixel) for box in boxes]))
         taken.append(boxes[best])
         _, right, up = PLACES[best]
         ax.annotate(
@@ -107,8 +108,8 @@ Box = tuple[float, float, float, float]
 GAP = 8
 """Points between a name and what it names."""
 
-PAD = 3
-"""Pixels that a point must keep away from a name."""
+PAD = 6
+"""Points that the middle of a mark must keep away from a name: half of it, and a little."""
 
 MEAN, LOW, HIGH = 0, 1, 2
 PLACES = (
@@ -131,11 +132,11 @@ def _box(anchor: np.ndarray, shape: tuple[float, float], right: int, up: int, ga
     return left, bottom, left + shape[0], bottom + shape[1]
 
 
-def _cost(box: Box, blocked: np.ndarray, taken: Sequence[Box], frame: Bbox) -> float:
+def _cost(box: Box, blocked: np.ndarray, taken: Sequence[Box], frame: Bbox, pad: float) -> float:
     """How much a box hides: points inside it, names it overlaps (worse), parts outside the axes (worst)."""
     left, bottom, right, top = box
     x, y = blocked.T
-    inside = (x > left - PAD) & (x < right + PAD) & (y > bottom - PAD) & (y < top + PAD)
+    inside = (x > left - pad) & (x < right + pad) & (y > bottom - pad) & (y < top + pad)
     overlaps = sum(left < r and right > le and bottom < t and top > b for le, b, r, t in taken)
     outside = left < frame.x0 or right > frame.x1 or bottom < frame.y0 or top > frame.y1
     return inside.sum() + 50 * overlaps + 200 * outside

@@ -20,8 +20,8 @@ FAINT = "#c9c9c9"
 """Guides: zero lines, stage borders, the lines that join the runs of one seed."""
 
 
-NOT_FROM_ZERO = "\n(the axis does not start at 0)"
-"""What the label of an axis ends with that could start at 0."""
+NOT_FROM_ZERO = "the axis does not start at 0"
+"""What the label of an axis says that could."""
 
 
 class ArmStyle(NamedTuple):

@@ -283,9 +283,45 @@ def test_history_of_an_arm_without_values_is_left_out(history):
     assert texts(plots.plot_history(history)) == []
 
 
-def test_cost_axis_is_logarithmic_beyond_a_factor_of_three(frame):
-    assert plots.plot_accuracy_against(frame).get_xscale() == "log"
-    assert plots.plot_accuracy_against(frame[frame["arm"] != "DIA"]).get_xscale() == "linear"
+def test_losses_have_a_logarithmic_axis_and_names_at_their_ends(history):
+    history.loc[history["arm"] == "DIA", "train_loss"] /= 100
+    ax = plots.plot_history(history, "train_loss", ylim=(1e-4, 1))
+    assert ax.get_yscale() == "log" and ax.get_ylabel() == "training loss (nats; logarithmic axis)"
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert heights == pytest.approx({"plain": 1 + np.log10(0.25) / 4, "DIA": 0.5 + np.log10(0.25) / 4})
+    history.loc[history["epoch"] == 4, "train_loss"] = 0.0
+    plots.plot_history(history, "train_loss").figure.draw_without_rendering()
+
+
+def test_an_accuracy_starts_at_0_or_its_axis_says_otherwise(history):
+    def far(low: float):
+        return plots.plot_history(history.assign(test_accuracy=low + (1 - low) * history["epoch"] / 5))
+
+    near, cut = far(0.0), far(0.9)
+    assert near.get_ylim()[0] == 0 and near.get_ylabel() == "test accuracy (%)"
+    assert cut.get_ylim()[0] > 80 and cut.get_ylabel() == "test accuracy (%)\n(the axis does not start at 0)"
+
+
+def test_lines_of_one_colour_are_dashed_and_a_piece_of_each_stands_before_its_name(history):
+    backbones = history.assign(arm="ResNet, " + history["arm"]), history.assign(arm="PreResNet, " + history["arm"])
+    ax = plots.plot_history(pd.concat(backbones), arms=["ResNet, DIA", "PreResNet, DIA"])
+    lines = {line.get_label(): line.get_linestyle() for line in ax.lines if line.get_gid() is None}
+    assert lines == {"ResNet, DIA": "-", "PreResNet, DIA": "--"}
+    for name, dash in lines.items():
+        (sample,) = by_gid(ax, f"sample:{name}")
+        (text,) = [text for text in ax.texts if text.get_text() == name]
+        assert sample.get_linestyle() == dash and sample.get_ydata()[0] == text.get_position()[1]
+    assert not [line for line in plots.plot_history(history).lines if str(line.get_gid()).startswith("sample")]
+
+
+def test_cost_axis_is_logarithmic_beyond_a_factor_of_ten(frame):
+    dear = frame.assign(parameters=frame["parameters"].where(frame["arm"] != "DIA", 300_000))
+    assert plots.plot_accuracy_against(dear).get_xscale() == "log"
+    assert plots.plot_accuracy_against(dear).get_xlabel() == "parameters (number; logarithmic axis)"
+    ax = plots.plot_accuracy_against(frame)
+    assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and ax.get_xlabel() == "parameters (number)"
+    alike = plots.plot_accuracy_against(frame[frame["arm"] != "DIA"])
+    assert alike.get_xlim()[0] > 0 and alike.get_xlabel() == "parameters (number; the axis does not start at 0)"
     ax = plots.plot_accuracy_against(frame, ladder=["plain", "DIA"])
     assert list(by_gid(ax, "ladder")[0].get_xdata()) == [25_000, 90_000]
 
@@ -315,7 +351,10 @@ def test_names_of_crowded_points_do_not_overlap():
     ax = plots.plot_accuracy_against(crowd)
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts]
-    assert len(boxes) == len(arms)
+    marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
+    middles = [ax.transData.transform(line.get_xydata()[0]) for line in marks]
+    assert len(boxes) == len(arms) == len(middles)
+    assert not any(box.contains(*middle) for box in boxes for middle in middles)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
@@ -325,7 +364,7 @@ def test_axes_name_their_units(frame, summary, effects, history):
     assert "percentage points" in plots.plot_differences(summary).get_xlabel()
     assert "percentage points" in plots.plot_effects(effects).get_xlabel()
     ax = plots.plot_history(history, "train_loss")
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "training loss (nats)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "training loss (nats; logarithmic axis)")
     ax = plots.plot_accuracy_against(frame)
     assert ax.get_xlabel() == "parameters (number)"
     assert "(%)" in ax.get_ylabel() and "95 % t interval" in ax.get_ylabel()
