@@ -38,7 +38,7 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "SE shared": ArmStyle("#8c5a00", "v"),
     "DIA": ArmStyle("#0072b2", "D"),
     "shared, no memory": ArmStyle("#009e73", "s"),
-    "per block, carried": ArmStyle("#cc79a7", "o"),
+    "per block, carried": ArmStyle("#c984b1", "p"),
     "per block, no memory": ArmStyle("#7b3f8c", "^"),
     # Other reductions and activations of DIA, which is r=4 and sigmoid: the reductions are shades around its blue.
     "no bottleneck": ArmStyle("#041c3a", "P"),
@@ -47,9 +47,9 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "r=8": ArmStyle("#4f9fd3", "o"),
     "r=16": ArmStyle("#93c4e6", "^"),
     "tanh": ArmStyle("#d55e00", "s"),
-    "relu": ArmStyle("#999933", "^"),
+    "relu": ArmStyle("#9f942d", "^"),
     "identity": ArmStyle("#882255", "v"),
-    "sigmoid(c-4)": ArmStyle("#a61c00", "D"),
+    "sigmoid(c-4)": ArmStyle("#7a5cff", "p"),
     "tanh(c+0.549)": ArmStyle("#ef8a3c", "P"),
     "tanh(c/3+0.549)": ArmStyle("#8f3b00", "X"),
     "hardsigmoid": ArmStyle("#5f5f12", "h"),
@@ -64,38 +64,41 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "DIA, neutral start": ArmStyle("#56b4e9", "h"),
     "DIA, widened": ArmStyle("#003f6b", "s"),
     "DIA, rate / n": ArmStyle("#3a87b8", "v"),
-    "2 cells": ArmStyle("#7f9ae0", "o"),
+    "2 cells": ArmStyle("#7d98de", "o"),
     "3 cells": ArmStyle("#4a66c4", "s"),
     "4 cells": ArmStyle("#23357f", "^"),
     "detached": ArmStyle("#1597bb", "X"),
     "clock": ArmStyle("#00b3b3", "p"),
     "shared, no memory, embedding": ArmStyle("#5cc49c", "P"),
-    "groups of 2": ArmStyle("#a98fdb", "s"),
-    "groups of 3": ArmStyle("#6a4fb3", "v"),
+    "groups of 2": ArmStyle("#bb91de", "s"),
+    "groups of 3": ArmStyle("#6a4fb3", "o"),
     "from block 1": ArmStyle("#7cc8dd", "<"),
     "from block 3": ArmStyle("#0c6d86", ">"),
-    "per block, tied start": ArmStyle("#a63d7c", "D"),
-    "per block, rate x n": ArmStyle("#e6a8cb", "v"),
+    "per block, tied start": ArmStyle("#a63d7c", "<"),
+    "per block, rate x n": ArmStyle("#e6a8cb", "s"),
     # Parts taken from the cell, and other cells: sea green.
-    "no output gate": ArmStyle("#2f8f7f", "<"),
-    "no forget gate": ArmStyle("#7fc7b8", ">"),
+    "no output gate": ArmStyle("#278b7a", "<"),
+    "no forget gate": ArmStyle("#84c9c8", ">"),
     "GRU": ArmStyle("#005f56", "p"),
     "GRU per block": ArmStyle("#4fae9f", "h"),
     "RNN": ArmStyle("#6b4c7a", "X"),
     "RNN per block": ArmStyle("#b79ac6", "P"),
     # Other units: dark where shared, light for each block, like SE.
-    "ECA shared": ArmStyle("#8e1b3a", "P"),
-    "ECA per block": ArmStyle("#e0788c", "X"),
-    "CBAM shared": ArmStyle("#47631a", "s"),
+    "ECA shared": ArmStyle("#8b2738", "o"),
+    "ECA per block": ArmStyle("#f2889d", "X"),
+    "CBAM shared": ArmStyle("#4d611b", "s"),
     "CBAM per block": ArmStyle("#9dba4c", "D"),
     "IE shared": ArmStyle("#3b3b98", "<"),
-    "IE per block": ArmStyle("#9797dd", ">"),
+    "IE per block": ArmStyle("#9191de", ">"),
     # Networks compared by their gates (plot_gate_variation).
     "shared": ArmStyle("#0072b2", "D"),
-    "per block": ArmStyle("#cc79a7", "o"),
+    "per block": ArmStyle("#c984b1", "p"),
     "untrained": ArmStyle("#8c8c8c", "s"),
 }
-"""Okabe and Ito's colours, which the colour-blind can tell apart, and shades of them; markers where two come close."""
+"""Okabe and Ito's colours, which the colour-blind can tell apart, and shades of them.
+
+In one study no two arms come close in colour for them either, and those of one marker are far apart: the tests measure.
+"""
 
 # What is left of Paul Tol's muted palette, for arms that the lab has no name for.
 _SPARE_COLORS = ("#44aa99", "#332288", "#cc6677", "#117733", "#b8a22f", "#aa4499")

@@ -1,15 +1,19 @@
 """The look of the lab: colours that stay the same, text that can be read, names that keep apart."""
 
+import itertools
 import subprocess
 import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
 
 from dianet_lab import plots
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.plots.labels import _spread
 from dianet_lab.plots.style import ARM_STYLES, arm_style, readable
+from dianet_lab.studies.catalog import STUDIES, get_study
 
 
 def test_an_unknown_arm_looks_the_same_in_every_process():
@@ -24,6 +28,39 @@ def test_an_unknown_arm_looks_the_same_in_every_process():
 def test_no_two_arms_of_the_lab_look_the_same():
     arms = {name: look for name, look in ARM_STYLES.items() if name not in ("shared", "per block", "untrained")}
     assert len(set(arms.values())) == len(arms)
+
+
+# Linear RGB as those see it who lack the red or the green cone (Machado et al. 2009, severity 1), and as others do.
+EYES = (
+    np.eye(3),
+    np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+)
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def lab(color: str, eye: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of a colour."""
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = XYZ @ np.clip(eye @ linear, 0, 1) / XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def apart(one: str, other: str) -> float:
+    """The distance of two colours for whoever sees it smallest; 2 is just noticed where they touch."""
+    return min(float(np.linalg.norm(lab(one, eye) - lab(other, eye))) for eye in EYES)
+
+
+@pytest.mark.parametrize("study", [name for name in STUDIES if name != "vectors"])
+def test_arms_of_one_study_are_told_apart_by_the_colour_blind(study):
+    """By their markers and a little by their colours, or where the marker is the same clearly by their colours."""
+    names = {arm.rpartition(": ")[2] for arm in get_study(study, "digits").arms}
+    looks = {arm_style(arm): arm for arm in sorted(names)}
+    for (one, a), (other, b) in itertools.combinations(looks.items(), 2):
+        least = 20 if one.marker == other.marker else 5
+        assert apart(one.color, other.color) >= least, f"{a} and {b}"
 
 
 def test_readable_darkens_only_what_is_too_light():
