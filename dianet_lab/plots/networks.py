@@ -28,15 +28,23 @@ BLOCKS: dict[str, list[str]] = {
     "Wide ResNet": ["norm, ReLU", "conv 3x3", "norm, ReLU", "dropout?", "conv 3x3", "norm?"],
 }
 AFTER = {"ResNet\n(bottleneck)": "ReLU", "ResNeXt": "ReLU"}
+READING = (
+    "From the input (bottom) to the output (top); conv: its kernel in pixels; ×4: into four times the channels.\n"
+    "Orange ×: the branch times its gate, one number a channel. White +: the shortcut (right) is added.\n"
+    "Dashed: optional, in some versions of the network only."
+)
+"""What the marks of a block mean."""
+
 GATE_HEIGHT, ADD_HEIGHT, AFTER_HEIGHT = 7.6, 8.6, 9.6
 
 
 def plot_blocks(*, ax: Axes | None = None) -> Axes:
     """One block of each backbone, from its input up: the branch on the left, the shortcut on the right, the gate."""
-    ax = own_axes(ax, 9, 5.4)
+    ax = own_axes(ax, 9, 6.0)
     for column, (title, layers) in enumerate(BLOCKS.items()):
         _block(ax, 2.6 * column, title, layers)
-    ax.set(xlim=(-1.0, 2.6 * len(BLOCKS) - 1.35), ylim=(-1.1, 11.4))
+    ax.text(-0.9, -1.7, READING, va="top", linespacing=1.5, gid="key")
+    ax.set(xlim=(-1.0, 2.6 * len(BLOCKS) - 1.35), ylim=(-3.7, 11.4))
     ax.axis("off")
     return ax
 
@@ -45,7 +53,7 @@ def _block(ax: Axes, x: float, title: str, layers: list[str]) -> None:
     side = x + 1.15
     ax.text(x + 0.3, 10.5, title, ha="center", va="bottom", fontweight="bold")
     _line(ax, [x, x], [-0.9, 10.3])
-    _line(ax, [x, side, side, x + 0.2], [-0.55, -0.55, ADD_HEIGHT, ADD_HEIGHT])
+    _line(ax, [x, side, side, x], [-0.55, -0.55, ADD_HEIGHT, ADD_HEIGHT])
     for row, layer in enumerate(layers):
         _box(ax, x, 1.05 * row, layer)
     ax.plot(x, GATE_HEIGHT, "o", color=GATE, markersize=19, zorder=3)
@@ -80,7 +88,7 @@ def plot_fine_tuning(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for arm, rows in history.groupby("arm", sort=False):
         color, marker = arm_style(arm)
         ax.plot(rows["step"], rows["loss"], color=color, marker=marker, markersize=5, label=arm)
-    ax.set(xlabel="update (number)", ylabel="training loss (nats)")
+    ax.set(xlabel="update (number)", ylabel="training loss (nats)", ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_above(ax, ax.get_lines())
     return ax

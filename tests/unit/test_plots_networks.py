@@ -17,7 +17,9 @@ def test_blocks_has_a_column_for_each_backbone_with_one_gate_and_one_sum():
     assert sorted(titles) == sorted(backbone.title for backbone in BACKBONES.values())
     assert texts.count("×") == texts.count("+") == texts.count("gate") == len(BLOCKS)
     assert texts.count("ReLU") == len(AFTER)
-    assert sum("conv" in text for text in texts) == 3 + 3 + 3 + 2
+    (key,) = [text for text in ax.texts if text.get_gid() == "key"]
+    assert sum("conv" in text for text in texts if text != key.get_text()) == 3 + 3 + 3 + 2
+    assert all(mark in key.get_text() for mark in ("×:", "×4:", "+:", "Dashed:", "kernel in pixels"))
 
 
 def test_units_by_depth_draws_every_arm_in_its_colour_and_marks_the_crossing():
@@ -35,8 +37,10 @@ def test_units_by_depth_draws_every_arm_in_its_colour_and_marks_the_crossing():
 
 def test_fine_tuning_draws_every_update():
     history = pd.DataFrame({"arm": ["plain"] * 3, "step": [1, 2, 3], "loss": [2.0, 1.5, 1.0]})
-    (line,) = plots.plot_fine_tuning(history).get_lines()
+    ax = plots.plot_fine_tuning(history)
+    (line,) = ax.get_lines()
     np.testing.assert_allclose(line.get_xydata(), [[1, 2.0], [2, 1.5], [3, 1.0]])
+    assert ax.get_ylim()[0] == 0
 
 
 @pytest.mark.parametrize("plot", [plots.plot_units_by_depth, plots.plot_fine_tuning])
