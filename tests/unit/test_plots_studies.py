@@ -158,6 +158,11 @@ class TestRates:
         assert [text.get_position()[1] for text in ax.texts if text.get_text() == "edge"] == [1]
         assert not by_gid(plots.plot_rates(rates), "own")
 
+    def test_edge_is_explained_where_it_is_written_and_only_there(self, rates):
+        told = "edge: the chosen rate is the lowest or the highest of those tried"
+        assert told in plots.plot_rates(rates, own={"DIA": 0.1}).get_title(loc="center").splitlines()
+        assert "edge" not in plots.plot_rates(rates, own={"plain": 0.1}).get_title(loc="center")
+
     def test_a_chosen_rate_is_found_in_spite_of_rounding_and_refused_where_it_was_not_tried(self, rates):
         assert len(by_gid(plots.plot_rates(rates, own={"plain": 0.1 * 3 - 0.2}), "own")) == 1
         with pytest.raises(DataError, match="DIA was not tried with its own rate 0.01"):
