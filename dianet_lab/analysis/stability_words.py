@@ -5,7 +5,17 @@ from collections.abc import Iterable
 import pandas as pd
 
 from dianet_lab.analysis.phrases import plural
-from dianet_lab.analysis.stability import CELL, LEARNED, OUTCOMES, PLAIN, by_cell, cells, failing, largest_rate
+from dianet_lab.analysis.stability import (
+    CELL,
+    LEARNED,
+    OUTCOMES,
+    PLAIN,
+    SELECTED,
+    by_cell,
+    cells,
+    failing,
+    largest_rate,
+)
 
 SPOKEN = {"finished": "finish", "learned": "learn"}
 
@@ -51,12 +61,6 @@ def reach(table: pd.DataFrame, arms: Iterable[str] = (PLAIN, "DIA")) -> pd.DataF
         rows.append((condition, len(group), *bad, every, none))
     names = ["condition", "cells", "plain does not finish", "plain does not learn", "all learn", "none learns"]
     return pd.DataFrame(rows, columns=names)
-
-
-def with_cells(effects: pd.DataFrame) -> pd.DataFrame:
-    """The rows of ``stability_effects`` with their cells in the name: ``no skip: DIA - plain (4 of 6 cells)``."""
-    cells = effects["cells"].astype(str) + " of " + effects["of_cells"].astype(str) + " cells"
-    return effects.assign(contrast=effects["contrast"] + " (" + cells + ")")
 
 
 def limits_sentence(limits: pd.DataFrame, condition: str, arms: Iterable[str], what: str, share: float = 0.8) -> str:
@@ -119,3 +123,20 @@ def counts_sentence(frame: pd.DataFrame) -> str:
     left_out = len(frame) - finished - diverged
     text = f"Of {plural(len(frame), 'run')} {finished:,} finished and {diverged:,} diverged"
     return text + (f"; {left_out:,} failed or are missing and are left out." if left_out else ".")
+
+
+def drawn(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects with contrasts named for a figure: below each the cells that count.
+
+    ``no skip: DIA - plain`` gets a second line, ``where plain fails: 4 of 6 cells`` or ``all 6 cells``.
+
+    Args:
+        effects: of :func:`~dianet_lab.analysis.stability.stability_effects`.
+    """
+    counted = [
+        f"where plain fails: {row.cells} of {plural(row.of_cells, 'cell')}"
+        if row.where == SELECTED
+        else f"all {plural(row.of_cells, 'cell')}"
+        for row in effects.itertuples()
+    ]
+    return effects.assign(contrast=[f"{name}\n{cells}" for name, cells in zip(effects["contrast"], counted, strict=True)])

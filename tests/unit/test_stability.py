@@ -1,7 +1,5 @@
 """Stability: which cells count, what a run that diverged is worth, and that intervals and tests are the textbook's."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,12 +22,12 @@ from dianet_lab.analysis.stability import (
 )
 from dianet_lab.analysis.stability_words import (
     counts_sentence,
+    drawn,
     limits_sentence,
     mcnemar_sentence,
     reach,
     reach_sentence,
     summary,
-    with_cells,
 )
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError, DataError
@@ -210,9 +208,12 @@ class TestEffects:
             "no norm: DIA - plain", "no skip: DIA - plain", "no augmentation: DIA - plain", "no norm: r=16 - plain",
         }  # fmt: skip
 
-    def test_can_have_their_cells_in_the_name(self, frame):
-        name = with_cells(stability_effects(frame))["contrast"].iloc[0]
-        assert re.fullmatch(r"no norm: DIA - plain \(\d of \d cells\)", name)
+    def test_a_figure_names_the_cells_that_count_below_each_contrast(self, frame):
+        asked = stability_effects(frame)
+        assert drawn(asked)["contrast"].iloc[0] == "no norm: DIA - plain\nwhere plain fails: 2 of 3 cells"
+        every = stability_effects(frame, everywhere=True)
+        assert drawn(every)["contrast"].iloc[0] == "no norm: DIA - plain\nall 3 cells"
+        pd.testing.assert_frame_equal(drawn(asked).drop(columns="contrast"), asked.drop(columns="contrast"))
 
     def test_of_a_condition_with_a_single_arm_are_no_rows(self, frame):
         assert stability_effects(frame[frame["arm"].str.endswith("plain")]).empty
