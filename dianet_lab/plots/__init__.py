@@ -12,7 +12,7 @@ from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distributi
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.rates import plot_rates
 from dianet_lab.plots.recipes import plot_recipes
-from dianet_lab.plots.stability import plot_phase, plot_phases
+from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
 from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
@@ -45,6 +45,7 @@ __all__ = [
     "plot_phases",
     "plot_rates",
     "plot_recipes",
+    "plot_seed_means",
     "plot_stage_schematic",
     "plot_units_by_depth",
     "plot_wirings",

@@ -205,10 +205,47 @@ class TestPhases:
         titles = [ax.get_title(loc="left") or ax.get_title() for ax in figure.axes]
         assert titles == ["no skip, depth 20", "depth 56", "no norm, depth 20", "depth 56"]
         assert [sorted(texts(ax)) for ax in figure.axes] == [["0/8", "6/8", "8/8"], ["4/8"], ["1/8"], []]
-        assert "no loss was NaN" in figure.get_supxlabel()
-        learned = plots.plot_phases(phases, outcome="learned")
-        assert "more than half of the training images" in learned.get_supxlabel()
         figure.draw_without_rendering()
+
+    def test_what_counts_as_finished_and_as_learned_is_defined_on_the_figure(self, phases):
+        finished, learned = plots.plot_phases(phases), plots.plot_phases(phases, outcome="learned")
+        told = [figure.legends[0].get_title().get_text() for figure in (finished, learned)]
+        assert told[0] == "6/8: 6 of 8 runs finished: none of their losses was NaN or infinite"
+        assert told[1].startswith("6/8: 6 of 8 runs learned: ") and "more than 50 % of their training images" in told[1]
+        assert [figure.legends[0].get_texts()[0].get_text() for figure in (finished, learned)] == [
+            "all finished", "all learned",
+        ]  # fmt: skip
+        assert plots.plot_phase(phases.iloc[[0]]).get_title(loc="center") == told[0]
+
+
+class TestSeedMeans:
+    @pytest.fixture
+    def means(self) -> pd.DataFrame:
+        values = {"plain": (0.1, 0.62, 0.63, 0.64), "DIA": (0.66, 0.67, 0.68, 0.69)}
+        rows = [(arm, seed, "finished", value) for arm, seeds in values.items() for seed, value in enumerate(seeds)]
+        return pd.DataFrame(rows, columns=["arm", "seed", "status", "test_accuracy"])
+
+    def test_the_axis_says_over_how_many_cells_and_what_a_diverged_run_is_worth(self, means):
+        told = "test accuracy (%), mean over {}, a diverged run counts as {} % (chance)"
+        assert plots.plot_seed_means(means, cells=4, chance=0.1).get_xlabel() == told.format("4 cells", 10)
+        assert plots.plot_seed_means(means, cells=1, chance=0.01).get_xlabel() == told.format("1 cell", 1)
+
+    def test_chance_is_a_line_with_a_name_within_an_axis_from_0(self, means):
+        ax = plots.plot_seed_means(means, cells=4, chance=0.1)
+        assert set(by_gid(ax, "chance")[0].get_xdata()) == {10}
+        assert "chance" in [text.get_text() for text in ax.get_legend().get_texts()]
+        assert ax.get_xlim()[0] == 0 and ax.get_xlim()[1] > 69
+
+    def test_every_seed_is_a_dot_where_it_belongs_even_one_far_below_the_others(self, means):
+        ax = plots.plot_seed_means(means, cells=4, chance=0.1, arms=["DIA", "plain"])
+        assert rows_of(ax) == ["DIA", "plain"] and len(by_gid(ax, "seed")) == 4
+        dots = by_gid(ax, "plain")[0].get_offsets()
+        np.testing.assert_allclose(dots[:, 0], [10, 62, 63, 64])
+        assert set(dots[:, 1]) == {1}
+
+    def test_without_a_counted_cell_chance_alone_is_drawn(self, means):
+        ax = plots.plot_seed_means(means.iloc[:0], cells=0, chance=0.1)
+        assert ax.get_xlim()[1] > 10 and by_gid(ax, "chance") and not rows_of(ax)
 
 
 class TestDepth:
