@@ -12,6 +12,9 @@ from dianet_lab.plots.gates import stage_arrays
 from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, legend_above, own_axes, require
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MEDIAN = {"marker": "o", "color": "white", "markeredgecolor": INK, "markeredgewidth": 1.2, "linestyle": "none"}
+"""White with a dark edge, which is seen on the bar of any arm, and the same in the key."""
+
 START_LINE = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 3))}
 
 
@@ -20,7 +23,7 @@ def plot_gate_distribution(
 ) -> Axes:
     """Spread of the gate values of each layer over images and channels, in forward order.
 
-    The thin bar is the 5 to 95 % range, the thick one the 25 to 75 % range, the tick the median.
+    The thin bar is the 5 to 95 % range, the thick one the 25 to 75 % range, the white dot the median.
 
     Args:
         gates_by_stage: per stage ``[image, block, channel]``.
@@ -42,7 +45,7 @@ def plot_gate_distribution(
     ax.set_ylabel("gate (dimensionless)")
     handles = _bar_key(color)
     if start is not None:
-        handles.append(Line2D([], [], **START_LINE, label=f"at the start: {start:g}"))
+        handles.append(Line2D([], [], **START_LINE, label=f"before training: about {start:g}"))
     legend_above(ax, handles, 1.08)
     return ax
 
@@ -52,24 +55,14 @@ def _quantile_bar(ax: Axes, at: float, quantiles: Sequence[float], color: str, w
     q05, q25, q50, q75, q95 = quantiles
     ax.vlines(at, q05, q95, color=color, linewidth=max(1.0, wide / 6), alpha=0.6 * alpha, zorder=2)
     ax.vlines(at, q25, q75, color=color, linewidth=wide, alpha=alpha, zorder=3)
-    ax.plot([at], [q50], marker="_", markersize=wide, markeredgewidth=2, color="white", zorder=4, gid="median")
+    ax.plot([at], [q50], **MEDIAN, markersize=min(7.0, max(3.0, 0.6 * wide)), zorder=4, gid="median")
 
 
 def _bar_key(color: str) -> list:
     return [
-        Line2D([], [], color=color, alpha=0.6, linewidth=2, label="5 to 95 %"),
+        Line2D([], [], color=color, alpha=0.6, linewidth=2, label="5 to 95 % of gates"),
         Patch(color=color, label="25 to 75 %"),
-        Line2D(
-            [],
-            [],
-            color=color,
-            marker="_",
-            markersize=11,
-            markeredgewidth=2,
-            markeredgecolor="#9a9a9a",
-            linestyle="none",
-            label="median (white)",
-        ),
+        Line2D([], [], **MEDIAN, markersize=7, label="median"),
     ]
 
 
