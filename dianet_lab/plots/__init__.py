@@ -6,7 +6,13 @@ from dianet_lab.plots.claims import plot_ledger
 from dianet_lab.plots.costs import plot_accuracy_against
 from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
 from dianet_lab.plots.forest import plot_differences, plot_effects
-from dianet_lab.plots.gates import plot_class_gates, plot_gate_map, plot_image_walk, plot_layer_correlation
+from dianet_lab.plots.gates import (
+    plot_class_gates,
+    plot_gate_map,
+    plot_image_walk,
+    plot_layer_correlations,
+    share_scale,
+)
 from dianet_lab.plots.history import plot_history
 from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
@@ -39,7 +45,7 @@ __all__ = [
     "plot_gradients",
     "plot_history",
     "plot_image_walk",
-    "plot_layer_correlation",
+    "plot_layer_correlations",
     "plot_ledger",
     "plot_phase",
     "plot_phases",
@@ -50,4 +56,5 @@ __all__ = [
     "plot_units_by_depth",
     "plot_wirings",
     "set_style",
+    "share_scale",
 ]

@@ -4,7 +4,7 @@ Gates come as one array a stage, ``[image, block, channel]``: an ``xarray.DataAr
 Stages, blocks and channels are numbered from 0, as in the code (``stages.1.points.7``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,10 +16,11 @@ from matplotlib.ticker import MaxNLocator
 
 from dianet_lab.analysis.interval import written
 from dianet_lab.errors import DataError
-from dianet_lab.plots.style import own_axes
+from dianet_lab.plots.style import own_axes, readable
 
 GATE_COLORS = "viridis"
 SIGNED_COLORS = "RdBu_r"
+START = "#d55e00"
 
 MAX_NAMES = 30
 """How many class names fit beside a map; of more classes every k-th is named."""
@@ -50,7 +51,7 @@ def plot_gate_map(
         axes: one axes a stage; else they are made in ``fig``, else in a new figure.
         fig: an empty figure to fill.
         limits: ends of the colour scale, to compare networks; the range of the data (and of ``start``) otherwise.
-        start: the value of an untrained gate (0.25 for DIA, 0.5 for SE), marked on the colour bar.
+        start: the value of a gate before training (0.25 for DIA, 0.5 for SE, about), marked on the colour bar.
     """
     means = [array.mean(0) for array in stage_arrays(gates_by_stage)]
     if axes is None:
@@ -87,17 +88,19 @@ def _gate_bar(image: AxesImage, axes: Sequence[Axes], label: str, start: float |
     bar.outline.set_visible(False)
     if start is not None:
         bar.ax.axhline(start, color="white", linewidth=3)
-        bar.ax.axhline(start, color="#d55e00", linewidth=1.6, gid="start")
+        bar.ax.axhline(start, color=START, linewidth=1.6, gid="start")
         bar.ax.annotate(
-            "start",
+            f"before training:\nabout {start:g}",
             (0, start),
             xycoords=("axes fraction", "data"),
             xytext=(-3, 0),
             textcoords="offset points",
             ha="right",
             va="center",
-            color="#d55e00",
-            fontsize=9.5,
+            color=readable(START),
+            fontsize=9,
+            linespacing=1.0,
+            gid="start name",
         )
 
 
@@ -143,7 +146,7 @@ def plot_image_walk(
     for stage, (ax, gate) in enumerate(zip(axes[1:], gates, strict=True)):
         strip = _map(ax, gate, f"stage {stage}", vmin=low, vmax=high, cmap=GATE_COLORS)
     axes[1].set_ylabel("block (index)")
-    _gate_bar(strip, axes[1:], "gate")
+    _gate_bar(strip, axes[1:], "gate (of this image)")
     return axes
 
 
@@ -157,6 +160,9 @@ def plot_class_gates(
     ax: Axes | None = None,
 ) -> Axes:
     """What a class changes: the class mean of each channel's gate minus its mean over all images, at one block.
+
+    The colour scale is symmetric about 0; :func:`share_scale` gives several networks the same one. Above the map stands
+    the largest deviation, which may be too small to see there.
 
     Args:
         gates_by_stage: per stage ``[image, block, channel]``.
@@ -172,13 +178,23 @@ def plot_class_gates(
     for index in np.intersect1d(labels, np.arange(len(class_names))):
         deviation[index] = gates[labels == index].mean(0) - gates.mean(0)
     ax = own_axes(ax, 8.5, 1.5 + 0.24 * min(len(class_names), MAX_NAMES))
-    limit = float(np.nanmax(np.abs(deviation))) or 1.0  # a gate that never varies still needs a scale
-    image = _map(ax, deviation, f"stage {stage}, block {block}", vmin=-limit, vmax=limit, cmap=SIGNED_COLORS)
+    largest = float(np.nanmax(np.abs(deviation)))
+    limit = largest or 1.0  # a gate that never varies still needs a scale
+    title = f"stage {stage}, block {block}; largest deviation ±{largest:.2g}"
+    image = _map(ax, deviation, title, vmin=-limit, vmax=limit, cmap=SIGNED_COLORS)
     step = -(-len(class_names) // MAX_NAMES)
     ax.set_yticks(range(0, len(class_names), step), class_names[::step])
     ax.set_ylabel("class" if step == 1 else f"class (every {step}th named)")
-    _gate_bar(image, [ax], "gate: class mean minus overall mean")
+    _gate_bar(image, [ax], "gate: class mean minus\nmean over all images (white: 0)")
     return ax
+
+
+def share_scale(maps: Iterable[Axes]) -> None:
+    """Give the maps of :func:`plot_class_gates` the widest of their colour scales, so that they can be compared."""
+    images = [ax.images[0] for ax in maps]
+    limit = max(image.get_clim()[1] for image in images)
+    for image in images:
+        image.set_clim(-limit, limit)
 
 
 def _short(value: float) -> str:
@@ -186,18 +202,39 @@ def _short(value: float) -> str:
     return "1" if value > 0.995 else written(value, 2).replace("0.", ".", 1)
 
 
-def plot_layer_correlation(gates: np.ndarray, *, stage: str | int, ax: Axes | None = None) -> Axes:
-    """Pearson correlation between the gates of the blocks of one stage, written into the cells up to 8 blocks.
+def plot_layer_correlations(models: Mapping[str, np.ndarray], *, stage: int, centred: bool) -> Figure:
+    """Pearson correlation between the gates of the blocks of one stage: a panel a network, one colour scale for all.
+
+    The numbers are written into the cells up to 8 blocks.
 
     Args:
-        gates: the matrix ``[block, block]`` of correlations, as the caller computed it.
-        stage: the stage's number or name, for the title.
-        ax: where to draw; a new figure otherwise.
+        models: name -> the matrix ``[block, block]`` of :func:`~dianet_lab.analysis.gates.layer_correlation`.
+        stage: the stage's number.
+        centred: whether each channel's mean over images was taken out first, which the title says.
+
+    Raises:
+        DataError: a matrix that is not square.
     """
-    matrix = np.asarray(gates, float)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise DataError(f"a correlation between blocks is a square matrix; got shape {matrix.shape}")
-    ax = own_axes(ax, 5.4, 4.4)
+    matrices = {name: np.asarray(matrix, float) for name, matrix in models.items()}
+    for matrix in matrices.values():
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise DataError(f"a correlation between blocks is a square matrix; got shape {matrix.shape}")
+    figure, axes = plt.subplots(1, len(matrices), figsize=(9, 3.6), squeeze=False, layout="constrained")
+    for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
+        _correlation_panel(ax, matrix, name)
+    axes[0, 0].set_ylabel("block (index)")
+    bar = figure.colorbar(axes[0, 0].collections[0], ax=list(axes[0]), fraction=0.05, pad=0.02, aspect=14, shrink=0.8)
+    bar.outline.set_visible(False)
+    bar.set_ticks([-1, -0.5, 0, 0.5, 1])
+    bar.set_label("Pearson correlation (−1 to 1)")
+    over = (
+        "over images and channels, each channel's mean over images removed" if centred else "over images and channels"
+    )
+    figure.suptitle(f"gates of two blocks of stage {stage}, correlated {over}", x=0.01, ha="left", fontsize=10)
+    return figure
+
+
+def _correlation_panel(ax: Axes, matrix: np.ndarray, name: str) -> None:
     small = len(matrix) <= 8
     sns.heatmap(
         matrix,
@@ -210,12 +247,10 @@ def plot_layer_correlation(gates: np.ndarray, *, stage: str | int, ax: Axes | No
         fmt="",
         annot_kws={"fontsize": 8.5},
         linewidths=1 if small else 0,
-        cbar_kws={"label": "Pearson correlation", "shrink": 0.85},
+        cbar=False,
     )
-    step = 1 if len(matrix) <= 20 else 5
-    ticks = np.arange(0, len(matrix), step)
+    ticks = np.arange(0, len(matrix), 1 if len(matrix) <= 10 else 5)
     ax.set_xticks(ticks + 0.5, ticks)
     ax.set_yticks(ticks + 0.5, ticks, rotation=0)
     ax.tick_params(length=0)
-    ax.set(xlabel="block (index)", ylabel="block (index)", title=stage if isinstance(stage, str) else f"stage {stage}")
-    return ax
+    ax.set(xlabel="block (index)", title=name)

@@ -37,6 +37,7 @@ def test_gate_map_shows_the_means_on_one_scale(gates):
     bars = [ax for ax in axes[0].figure.axes if ax not in axes]
     assert [bar.get_ylabel() for bar in bars] == ["gate (mean over images)"]
     assert by_gid(bars[0], "start")[0].get_ydata()[0] == 0.25
+    assert [text.get_text() for text in by_gid(bars[0], "start name")] == ["before training:\nabout 0.25"]
 
 
 def test_gate_map_takes_arrays_axes_figures_and_limits(gates):
@@ -77,6 +78,17 @@ def test_distribution_has_a_bar_a_layer_and_the_start(gates):
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2"] * 3
 
 
+def test_the_key_of_a_distribution_has_its_median_as_it_is_drawn_and_says_what_the_line_is(gates):
+    ax = plots.plot_gate_distribution(gates, start=0.25)
+    legend = ax.get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["5 to 95 % of gates", "25 to 75 %", "median", "before training: about 0.25"]
+    drawn, key = by_gid(ax, "median")[0], legend.legend_handles[2]
+    for look in ("get_marker", "get_markerfacecolor", "get_markeredgecolor"):
+        assert getattr(key, look)() == getattr(drawn, look)()
+    assert drawn.get_markerfacecolor() != drawn.get_markeredgecolor(), "seen on pale bars and on dark ones"
+
+
 def test_variation_is_the_spread_over_images_averaged_over_channels(gates):
     still = [np.full_like(stage.values, 0.25) for stage in gates]
     ax = plots.plot_gate_variation({"shared": gates, "untrained": still})
@@ -103,7 +115,18 @@ def test_class_gates_are_deviations_centred_at_zero(gates):
     np.testing.assert_allclose(drawn[1], at_block[labels == 1].mean(0) - at_block.mean(0))
     assert np.ma.getmaskarray(drawn)[3].all() or np.isnan(drawn[3]).all()
     low, high = ax.images[0].get_clim()
-    assert low == -high
+    assert low == -high == np.nanmin(-np.abs(drawn))
+    assert ax.get_title(loc="center") == f"stage 1, block 2; largest deviation ±{high:.2g}"
+
+
+def test_class_gates_of_several_networks_get_one_scale(gates):
+    labels = np.arange(IMAGES) % 3
+    calm = [0.25 + 0.01 * (stage.values - 0.25) for stage in gates]
+    maps = [plots.plot_class_gates(stages, labels, list("abc"), 1, 2) for stages in (calm, gates)]
+    own = [ax.images[0].get_clim() for ax in maps]
+    plots.share_scale(maps)
+    assert own[0][1] < own[1][1]
+    assert [ax.images[0].get_clim() for ax in maps] == [own[1]] * 2
 
 
 def test_class_gates_of_a_hundred_classes_name_some(gates):
@@ -114,14 +137,32 @@ def test_class_gates_of_a_hundred_classes_name_some(gates):
 
 @pytest.mark.parametrize(("blocks", "written"), [(1, 1), (8, 64), (9, 0)])
 def test_correlation_is_written_into_few_cells(blocks, written):
-    ax = plots.plot_layer_correlation(np.eye(blocks), stage=2)
+    ax = plots.plot_layer_correlations({"shared": np.eye(blocks)}, stage=2, centred=True).axes[0]
     assert len(ax.texts) == written
-    assert ax.collections[0].get_clim() == (-1, 1)
+
+
+def test_correlations_have_one_bar_from_minus_1_to_1_and_say_what_was_removed():
+    matrices = {"shared": np.eye(3), "untrained": np.full((3, 3), 0.5)}
+    figure = plots.plot_layer_correlations(matrices, stage=2, centred=True)
+    *panels, bar = figure.axes
+    assert [ax.get_title() for ax in panels] == ["shared", "untrained"]
+    assert [ax.collections[0].get_clim() for ax in panels] == [(-1, 1)] * 2
+    assert bar.get_ylabel() == "Pearson correlation (−1 to 1)" and {-1, 0, 1} <= set(bar.get_yticks())
+    told = "gates of two blocks of stage 2, correlated over images and channels"
+    assert figure.get_suptitle() == f"{told}, each channel's mean over images removed"
+    assert plots.plot_layer_correlations(matrices, stage=2, centred=False).get_suptitle() == told
+
+
+def test_block_numbers_of_a_deep_stage_do_not_overlap():
+    figure = plots.plot_layer_correlations({str(n): np.eye(18) for n in range(3)}, stage=0, centred=True)
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
 
 
 def test_correlation_refuses_what_is_not_square():
     with pytest.raises(DataError, match="square"):
-        plots.plot_layer_correlation(np.ones((2, 3)), stage=0)
+        plots.plot_layer_correlations({"shared": np.ones((2, 3))}, stage=0, centred=True)
 
 
 @pytest.fixture
@@ -155,7 +196,10 @@ def test_axes_name_their_units(gates, ranges):
         ),
         plots.plot_image_walk(np.ones((8, 8)), gates, 0)[1]: ("channel (index)", "block (index)"),
         plots.plot_class_gates(gates, labels, list("abc"), 0, 0): ("channel (index)", "class"),
-        plots.plot_layer_correlation(np.eye(3), stage=0): ("block (index)", "block (index)"),
+        plots.plot_layer_correlations({"shared": np.eye(3)}, stage=0, centred=True).axes[0]: (
+            "block (index)",
+            "block (index)",
+        ),
         plots.plot_activation_ranges(ranges): ("arm", "gate (dimensionless)"),
     }
     for ax, expected in drawn.items():
@@ -163,10 +207,9 @@ def test_axes_name_their_units(gates, ranges):
 
 
 def test_plots_draw_where_they_are_told(gates, ranges):
-    _, (ax, other) = plt.subplots(1, 2)
+    _, ax = plt.subplots()
     assert plots.plot_gate_distribution(gates, ax=ax) is ax
     assert plots.plot_gate_variation({"shared": gates}, ax=ax) is ax
     assert plots.plot_activation_ranges(ranges, ax=ax) is ax
     assert plots.plot_class_gates(gates, [0] * IMAGES, ["a"], 0, 0, ax=ax) is ax
-    assert plots.plot_layer_correlation(np.eye(3), stage=0, ax=other) is other
     assert plt.get_fignums() == [ax.figure.number]
