@@ -15,6 +15,7 @@ from dianet_lab.plots.wiring_parts import (
     CLOCK,
     GATE,
     PITCH,
+    SHORTCUT,
     SQUEEZE,
     STATE,
     STREAM,
@@ -164,7 +165,7 @@ def _key(panels: Sequence[Panel]) -> list[Artist]:
     memories = {panel[2] for panel in recurrent}
     lines = [("squeeze (average pool)", SQUEEZE, "-"), ("gate", GATE, "-")]
     lines += [("state (h, c)", STATE, "-")] if recurrent else []
-    lines += [("shortcut", STREAM, "-")]
+    lines += [("shortcut", SHORTCUT, "-")]
     lines += (
         [("state of the mean squeezes: the same\nfor all images, no single one is in it", CLOCK, "-")]
         if "clock" in memories

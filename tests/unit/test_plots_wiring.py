@@ -5,7 +5,8 @@ from matplotlib.colors import to_hex
 
 from dianet_lab import plots
 from dianet_lab.errors import ConfigError
-from dianet_lab.plots.wiring_parts import CLOCK, STATE
+from dianet_lab.plots.wiring import _key
+from dianet_lab.plots.wiring_parts import CLOCK, SHORTCUT, STATE, STREAM
 
 LEVELS = [
     ("1", "stage", "none", "lstm"),
@@ -78,6 +79,15 @@ def test_the_code_of_a_wiring_stands_below_it_in_monospace(arguments, code):
 def test_the_parts_are_named():
     words = {text.get_text() for text in plots.draw_wiring(None, "stage", "carried").texts}
     assert {"block", "branch", "shortcut", "squeeze\n(average pool)", "gate", "state", "(h, c)", "0"} <= words
+
+
+def test_the_shortcut_is_told_apart_from_the_way_through_the_branch():
+    ax = plots.draw_wiring(None, "stage", "carried")
+    for line, end in zip(parts(ax, "shortcut"), parts(ax, "shortcut end"), strict=True):
+        assert to_hex(line.get_color()) == to_hex(end.get_edgecolor()) == SHORTCUT != STREAM
+        assert line.get_linewidth() == end.get_linewidth()
+    key = {line.get_label(): line.get_color() for line in _key([("a", "stage", "carried", "lstm")])}
+    assert (key["shortcut"], list(key.values()).count(SHORTCUT)) == (SHORTCUT, 1)
 
 
 def test_one_block_has_no_state_to_hand_on():
