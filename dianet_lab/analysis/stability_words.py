@@ -139,4 +139,4 @@ def drawn(effects: pd.DataFrame) -> pd.DataFrame:
         else f"all {plural(row.of_cells, 'cell')}"
         for row in effects.itertuples()
     ]
-    return effects.assign(contrast=[f"{name}\n{cells}" for name, cells in zip(effects["contrast"], counted, strict=True)])
+    return effects.assign(contrast=effects["contrast"] + "\n" + pd.Series(counted, index=effects.index, dtype=str))

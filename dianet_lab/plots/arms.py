@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dianet_lab.analysis.interval import t_interval
+from dianet_lab.plots.clipped import ENDLESS, Limits, clipped_line, clipped_mark
 from dianet_lab.plots.style import FAINT, INK, NOT_FROM_ZERO, arm_style, baseline_first, legend_above, own_axes, require
 
 ACCURACIES = {
@@ -55,7 +56,7 @@ def plot_arms(
     ax.set_yticks(range(len(arms)), [_row_label(arm, frame[frame["arm"] == arm], finished) for arm in arms])
     ax.tick_params(axis="y", length=0, pad=9)
     ax.spines["left"].set_visible(False)
-    if limits != ANYWHERE:
+    if limits != ENDLESS:
         ax.set_xlim(limits)
     if any(line.get_gid() == "beyond" for line in ax.get_lines()):
         ax.set_xlabel(f"{ax.get_xlabel()}\narrowheads: beyond the axis")
@@ -69,9 +70,6 @@ def _group(arm: str, backbones: bool) -> str:
     return setting if colon or not backbones else name.partition(", ")[0]
 
 
-Limits = tuple[float, float]
-ANYWHERE: Limits = (-np.inf, np.inf)
-
 FAR = 5
 """Quartile distances below the lower quartile at which a run is told at the edge, lest it squeeze all others."""
 
@@ -83,7 +81,7 @@ def _limits(percent: dict[str, pd.Series]) -> Limits:
     """
     runs = pd.concat([*percent.values(), pd.Series(dtype=float)])
     if runs.empty:
-        return ANYWHERE
+        return ENDLESS
     low, high = runs.quantile([0.25, 0.75])
     ends = np.concatenate([runs, *(t_interval(values) for values in percent.values())])
     caught = pd.Series([low - FAR * (high - low)])
@@ -116,7 +114,7 @@ def seed_key() -> list[Line2D]:
 
 
 def join_seeds(
-    ax: Axes, finished: pd.DataFrame, arms: list[str], rows: list[int], value: str, limits: Limits = ANYWHERE
+    ax: Axes, finished: pd.DataFrame, arms: list[str], rows: list[int], value: str, limits: Limits = ENDLESS
 ) -> None:
     """A faint line from each seed's dot to its dot in the next row; a gap where a run is missing; thin if many.
 
@@ -128,7 +126,7 @@ def join_seeds(
         ax.plot(np.clip(100 * accuracies.to_numpy(), *limits), rows, **look, gid="seed")
 
 
-def draw_arm(ax: Axes, row: int, arm: str, percent: pd.Series, limits: Limits = ANYWHERE) -> None:
+def draw_arm(ax: Axes, row: int, arm: str, percent: pd.Series, limits: Limits = ENDLESS) -> None:
     """The dots of one arm at height ``row`` and its mean with interval a little below.
 
     What lies beyond ``limits`` (%) is an arrowhead at the edge, and runs are written there.
@@ -138,30 +136,20 @@ def draw_arm(ax: Axes, row: int, arm: str, percent: pd.Series, limits: Limits = 
     mean, low, high = t_interval(percent)
     inside = percent[percent.between(*limits)]
     ax.scatter(inside, np.full(len(inside), row), s=24, color=color, alpha=0.65, linewidths=0, zorder=3, gid=arm)
-    ax.plot(np.clip([low, high], *limits), [below] * 2, color=color, linewidth=2.4, zorder=4, gid=f"interval:{arm}")
-    if limits[0] <= mean <= limits[1]:
-        mark = {"color": color, "marker": marker, "markersize": 8.5}
-        ax.plot([mean], [below], **mark, markeredgecolor="white", markeredgewidth=0.8, zorder=5, gid=f"mean:{arm}")
-    if mean < limits[0] or low < limits[0]:
-        _arrowhead(ax, limits[0], below, "<", color)
-    if high > limits[1]:
-        _arrowhead(ax, limits[1], below, ">", color)
+    clipped_line(ax, (low, high), below, limits, color=color, linewidth=2.4, zorder=4, gid=f"interval:{arm}")
+    mark = {"color": color, "markeredgecolor": "white", "markeredgewidth": 0.8}
+    clipped_mark(ax, mean, below, limits, marker=marker, markersize=8.5, **mark, zorder=5, gid=f"mean:{arm}")
     _tell_far(ax, row, percent[percent < limits[0]], limits[0], color)
     text = f"{mean:.2f} ± {(high - low) / 2:.2f} %" if np.isfinite(low) else f"{mean:.2f} %"
     text = f"{'◀ ' if mean < limits[0] else ''}{text}, n = {len(percent)}" if len(percent) else "n = 0"
     ax.text(1.025, row, text, transform=ax.get_yaxis_transform(), va="center")
 
 
-def _arrowhead(ax: Axes, edge: float, row: float, shape: str, color: str) -> None:
-    look = {"color": color, "markersize": 8, "markeredgecolor": "white", "markeredgewidth": 0.8}
-    ax.plot([edge], [row], marker=shape, **look, clip_on=False, zorder=6, gid="beyond")
-
-
 def _tell_far(ax: Axes, row: int, far: pd.Series, edge: float, color: str) -> None:
     """The runs left of ``edge``: an arrowhead there and their numbers, on white, for the lines of seeds end there."""
     if far.empty:
         return
-    _arrowhead(ax, edge, row, "<", color)
+    ax.plot([edge], [row], color=color, marker="<", markersize=6, clip_on=False, zorder=6, gid="beyond")
     ax.annotate(
         _numbers(far),
         (edge, row),

@@ -1,14 +1,16 @@
 """Marks on an axis that is shorter than what is drawn: what goes on beyond it ends in an arrowhead, never silently."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 Limits = tuple[float, float]
+ENDLESS: Limits = (-np.inf, np.inf)
 
 
-def clipped_line(ax: Axes, ends: Limits, at: float, limits: Limits, *, gid: str, **look: Any) -> None:
+def clipped_line(ax: Axes, ends: Sequence[float], at: float, limits: Limits, *, gid: str, **look: Any) -> None:
     """A horizontal line at the height ``at``, with an arrowhead (gid ``beyond``) for each end beyond the limits.
 
     A ``marker`` is that of the ends, for example a cap.

@@ -452,10 +452,10 @@ class TestBeyondTheAxis:
         assert texts(ax)[1].endswith(f"{np.mean(values):.2f} ± {half:.2f} %, n = 6") and right <= 101
         assert "arrowheads: beyond the axis" in ax.get_xlabel()
 
-    def test_a_mean_beyond_has_no_marker_and_says_so(self):
+    def test_a_mean_beyond_is_an_arrowhead_and_says_so(self):
         ax = plots.plot_arms(self.frame([0.4, 0.41, 0.42, 0.43]))
         assert by_gid(ax, "far")[0].get_text() == "4 runs, 40.0 to 43.0"
-        assert not by_gid(ax, "mean:plain") and by_gid(ax, "mean:DIA")
+        assert by_gid(ax, "mean:plain")[0].get_marker() == "<" and by_gid(ax, "mean:DIA")[0].get_marker() == "D"
         assert [text.startswith("◀ ") for text in texts(ax) if "n = " in text] == [True, False, False]
 
     def test_a_run_a_little_lower_is_a_dot_like_others(self):
