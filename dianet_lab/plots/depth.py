@@ -47,8 +47,7 @@ def plot_accuracy_by_depth(
         cut += _draw_arm(ax, arm, finished[finished["arm"] == arm].assign(y=100 * finished[value]), depths, shift)
     _depth_axis(ax, depths)
     named = "depth (layers); arms of one depth are shifted sideways to be seen"
-    told = wrap(f"arrowheads: intervals beyond 0 or 100 %, {'; '.join(cut)}", 90) if cut else []
-    ax.set_xlabel("\n".join([named, *told, *_lost(frame, finished, arms, depths)]))
+    ax.set_xlabel("\n".join([named, *_told(cut), *_lost(frame, finished, arms, depths)]))
     ax.margins(y=0.06)
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, LIMITS[0] - 2), min(high, LIMITS[1] + 2))
@@ -67,9 +66,9 @@ LIMITS = (0, 100)
 
 
 def _shifts(count: int, depths: Sequence[int]) -> np.ndarray:
-    """Layers by which arms are set apart, all within a sixth of the smallest step between depths."""
-    step = np.diff(depths).min() if len(depths) > 1 else 1.0
-    return (np.arange(count) - (count - 1) / 2) / max(count - 1, 1) * step / 6
+    """Layers by which arms are set apart: all within a twentieth of the axis, and a quarter of its smallest step."""
+    width = min(np.ptp(depths) / 20, np.diff(depths).min() / 4) if len(depths) > 1 else 0.1
+    return (np.arange(count) - (count - 1) / 2) / max(count - 1, 1) * width
 
 
 def _draw_arm(ax: Axes, arm: str, runs: pd.DataFrame, depths: Sequence[int], shift: float) -> list[str]:
@@ -93,6 +92,13 @@ def _draw_arm(ax: Axes, arm: str, runs: pd.DataFrame, depths: Sequence[int], shi
     at = np.array(depths) + shift
     ax.plot(at, means, **look, marker=marker, markersize=7.5, markeredgecolor="white", zorder=4, label=arm, gid="line")
     return cut
+
+
+def _told(cut: Sequence[str]) -> list[str]:
+    """Lines that name the intervals that are cut, no break within one."""
+    whole = "; ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in cut)
+    lines = wrap(f"arrowheads: intervals beyond 0 or 100 %, {whole}", 90) if cut else []
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _lost(frame: pd.DataFrame, finished: pd.DataFrame, arms: Sequence[str], depths: Sequence[int]) -> list[str]:

@@ -80,8 +80,8 @@ def label_spans(
     frame = ax.get_window_extent()
     taken: list[Box] = []
     for name, (x, *heights), color in zip(names, spans, colors, strict=True):
-        # The width of a name is estimated: measuring it would need a renderer, which not every canvas has.
-        shape = (0.6 * size * pixel * len(name), LINE_HEIGHT * size * pixel)
+        # The width of a name, and of a letter between two, is estimated: not every canvas has a renderer to measure it.
+        shape = (0.6 * size * pixel * (len(name) + 1), LINE_HEIGHT * size * pixel)
         anchors = [(x, heights[end]) for end, *_ in PLACES]
         boxes = [
             _box(ax.transData.transform(anchor), shape, right, up, GAP * pixel)

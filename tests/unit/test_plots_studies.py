@@ -264,7 +264,7 @@ class TestDepth:
         assert [line.get_xdata()[0] for line in by_gid(ax, "depth")] == [20, 56, 110]
         for line in by_gid(ax, "line"):
             assert (np.abs(line.get_xdata() - [20, 56, 110]) > 0).all()
-            assert (np.abs(line.get_xdata() - [20, 56, 110]) <= 36 / 12).all()
+            assert (np.abs(line.get_xdata() - [20, 56, 110]) <= 90 / 40).all()
         assert "shifted sideways" in ax.get_xlabel()
 
     def test_an_interval_beyond_what_an_accuracy_can_be_is_cut_and_told(self, depths):
