@@ -25,12 +25,13 @@ AT_OWN = "at each arm's own learning rate"
 def could_be(effect: pd.Series, accuracy: bool = True) -> str:
     """``could be 1.0 worse or 3.0 better; about 40 seeds would find a difference of 1 point``; empty if unknown.
 
-    The seeds are those that find the smallest difference that matters, if it is there, with 80 % power. They are left
-    out where the spread is unknown, where so many were run, where too many are lost, and for other values than
-    accuracies, to which that difference does not belong. Against the best of rivals it is ``worse than`` the hardest.
-    What is decided at the common learning rate alone is told as what it could be at each arm's own.
+    The seeds are those that find the smallest difference that matters, if it is there, with 80 % power, by the larger
+    spread of both learning rates. They are left out where the spread is unknown, where so many were run, where too many
+    are lost, and for other values than accuracies, to which that difference does not belong. Against the best of rivals
+    it is ``worse than`` the hardest. What is decided at the common learning rate alone is told as what it could be at
+    each arm's own.
     """
-    lossy, effect = losing(effect), where_open(effect)
+    lossy, needed, effect = losing(effect), all_needed(effect), where_open(effect)
     low, high = effect["low"], effect["high"]
     if not math.isfinite(low):
         return ""
@@ -44,7 +45,6 @@ def could_be(effect: pd.Series, accuracy: bool = True) -> str:
         text += f" than {rival}"
     if effect.get("own", False):
         text += f" {AT_OWN}"
-    needed = effect.get("seeds_needed", math.nan)
     if accuracy and np.isfinite(needed) and needed > effect["n"] and not lossy:
         text += f"; about {float(f'{needed:.2g}'):,.0f} seeds would find a difference of {within(effect['delta'])[1:]}"
     return text
@@ -71,7 +71,8 @@ def where_open(effect: pd.Series) -> pd.Series:
 
 def all_needed(effect: pd.Series) -> float:
     """Seeds that would find the smallest difference that matters, by the larger spread of both rates; else NaN."""
-    return float(pd.Series([effect["seeds_needed"], effect.get("own_seeds_needed", math.nan)], dtype=float).max())
+    needed = [effect.get(name, math.nan) for name in ("seeds_needed", "own_seeds_needed")]
+    return float(pd.Series(needed, dtype=float).max())
 
 
 def losing(effect: pd.Series) -> bool:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from dianet_lab.analysis.estimates import all_needed
 from dianet_lab.analysis.statistics import summarise
 from dianet_lab.analysis.verdict import EXPLORATORY
 from dianet_lab.studies.contrast import Contrast
@@ -54,8 +55,9 @@ def arm_table(frame: pd.DataFrame) -> pd.DataFrame:
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     """One row a contrast, in points with half of its 95 % paired t interval.
 
-    ``matters`` is the smallest difference that matters, ``needs`` how many seeds would find it with 80 % power. The
-    verdict is for primary contrasts; an exploratory one has none, and no p. There only if known: ``lost`` (seeds
+    ``matters`` is the smallest difference that matters, ``needs`` how many seeds would find it with 80 % power, by the
+    larger spread of both learning rates. The verdict is for primary contrasts; an exploratory one has none, and no p.
+    There only if known: ``lost`` (seeds
     without the contrast, as an arm diverged or failed), ``p (equal)`` (of the two one-sided tests, after Holm),
     ``hardest rival``, ``± images too`` (half of the interval for new seeds and new test images), ``own rate``,
     ``± own`` and ``lost own`` (with each arm's own learning rate), ``common / own`` (the verdicts at both rates, where
@@ -91,7 +93,7 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     if (both := _both_rates(effects)).ne("–").any():
         table["common / own"] = both
     table["matters"] = _in_points(effects["delta"])
-    table["needs"] = effects["seeds_needed"]
+    table["needs"] = [all_needed(effect) for _, effect in effects.iterrows()]
     return table
 
 

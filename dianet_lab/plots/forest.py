@@ -180,7 +180,7 @@ def _open(item: pd.Series) -> str:
         return "undecided (too many seeds lost)"
     if item.get("waiting", 0):
         return f"undecided ({item['waiting']:.0f} seeds to come)"
-    if "seeds_needed" in item and np.isfinite(more_seeds(item)):
+    if np.isfinite(more_seeds(item)):
         return f"undecided ({all_needed(item):.0f} seeds find {within(item['delta'])[1:]})"
     return "undecided"
 

@@ -83,6 +83,11 @@ class TestAnswer:
         text = wording.answer("It", asked(0.0).assign(rival="SE"))
         assert "[−0.1, +0.1] to SE (could be 0.1 worse or 0.1 better than SE; about" in text
 
+    def test_the_seeds_are_those_of_the_wider_spread_of_both_rates(self):
+        """The sentence, the table, the figure and the price give one number."""
+        both = asked(0.0).assign(seeds_needed=40.0, own_seeds_needed=70.0)
+        assert "about 70 seeds would find" in wording.could_be(both.iloc[0])
+
     def test_the_hardest_rival_at_the_own_rates_may_be_another(self):
         half = by_learning_rate(asked(0.02).assign(rival="SE"), asked(0.0).assign(rival="clock"))
         assert "better than clock at each arm's own learning rate" in wording.could_be(half.iloc[0])
