@@ -1,6 +1,7 @@
 """Arms by their accuracies: every run, the mean over seeds and its Student-t interval."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def plot_arms(
     ax = own_axes(ax, 8.8, 1.5 + 0.55 * len(arms))
     finished = frame[(frame["status"] == "finished") & frame[value].notna()]
     percent = {arm: 100 * finished.loc[finished["arm"] == arm, value] for arm in arms}
-    limits = _limits(percent)
+    limits = accuracy_limits(percent)
     starts = [_group(arm, groups) for arm in arms]
     for start in dict.fromkeys(starts):
         rows = [row for row, name in enumerate(starts) if name == start]
@@ -56,12 +57,17 @@ def plot_arms(
     ax.set_yticks(range(len(arms)), [_row_label(arm, frame[frame["arm"] == arm], finished) for arm in arms])
     ax.tick_params(axis="y", length=0, pad=9)
     ax.spines["left"].set_visible(False)
+    finish_rows(ax, limits)
+    return ax
+
+
+def finish_rows(ax: Axes, limits: Limits) -> None:
+    """The ends of the axis, what its arrowheads are, and the key of rows of arms."""
     if limits != ENDLESS:
         ax.set_xlim(limits)
     if any(line.get_gid() == "beyond" for line in ax.get_lines()):
         ax.set_xlabel(f"{ax.get_xlabel()}\narrowheads: beyond the axis")
     legend_above(ax, seed_key())
-    return ax
 
 
 def _group(arm: str, backbones: bool) -> str:
@@ -74,8 +80,8 @@ FAR = 5
 """Quartile distances below the lower quartile at which a run is told at the edge, lest it squeeze all others."""
 
 
-def _limits(percent: dict[str, pd.Series]) -> Limits:
-    """Ends of the axis: all runs, means and intervals, but those far below most runs, and none beyond 0 and 100 %.
+def accuracy_limits(percent: dict[Any, pd.Series]) -> Limits:
+    """Ends of an axis (%) for runs of arms: all runs, means and intervals but those far below, none beyond 0 and 100.
 
     Left of the others there is room for the numbers of the runs far below.
     """

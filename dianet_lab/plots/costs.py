@@ -30,7 +30,8 @@ def plot_accuracy_against(
 ) -> Axes:
     """Mean accuracy of each arm with its 95 % t interval against what the arm costs.
 
-    The x axis is logarithmic where the values span more than a factor of 10. Arms without a finished run are left out.
+    The x axis is logarithmic where the values span more than a factor of 10. An interval of few seeds knows no bounds:
+    what it has beyond 0 or 100 % is an arrowhead there. Arms without a finished run are left out.
     A run's time is the median over runs, as in :func:`~dianet_lab.analysis.tables.cost_table`: some shared the machine.
 
     Args:
@@ -53,7 +54,11 @@ def plot_accuracy_against(
         ax.plot(steps[:, 0], steps[:, 1], color=FAINT, linewidth=1.4, zorder=1, gid="ladder")
     for arm, (at, mean, low, high) in points.items():
         color, marker = arm_style(arm)
-        ax.plot([at, at], [low, high], color=color, linewidth=2, zorder=3, gid=f"interval:{arm}")
+        look = {"color": color, "zorder": 3}
+        ax.plot([at, at], np.clip([low, high], 0, 100), linewidth=2, gid=f"interval:{arm}", **look)
+        for over, bound, shape in ((low < 0, 0, "v"), (high > 100, 100, "^")):
+            if over:
+                ax.plot([at], [bound], marker=shape, markersize=6, gid="beyond", **look)
         ax.plot([at], [mean], color=color, marker=marker, markersize=8, markeredgecolor="white", zorder=4, label=arm)
     accuracy = ACCURACIES.get(value, value)
     ax.set(xlabel=SIZE_LABELS.get(x, x), ylabel=f"{accuracy} (%)\nmean and 95 % t interval over seeds")
@@ -100,6 +105,7 @@ def _label_arms(ax: Axes, points: dict[str, tuple], steps: np.ndarray) -> None:
     spans = np.array(
         [(at, mean, *(mean if np.isnan(end) else end for end in ends)) for at, mean, *ends in points.values()]
     )
+    spans[:, 2:] = np.clip(spans[:, 2:], 0, 100)  # as they are drawn
     bars = [(at, y) for at, _, low, high in spans for y in np.linspace(low, high, 40)]
     rungs = [a + (b - a) * t for a, b in zip(steps[:-1], steps[1:], strict=True) for t in np.linspace(0, 1, 40)]
     label_spans(ax, list(points), spans, np.array([*bars, *rungs]), [arm_style(arm).color for arm in points])

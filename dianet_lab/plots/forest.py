@@ -84,7 +84,7 @@ def plot_effects(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         label.set_color(readable(color))
     if 0 < explored.sum() < len(rows):
         ax.axhline((~explored).sum() - 0.5, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    label = "effect on the test accuracy (percentage points, 95 % t intervals; 0: no difference)"
+    label = "effect on the test accuracy, mean over seeds (percentage points, 95 % t intervals; 0: no difference)"
     where = "\nround marks, grey ones and numbers: at the common learning rate" if _known(rows, "own_estimate") else ""
     ax.set_xlabel(label + where)
     return ax

@@ -139,6 +139,15 @@ def test_one_seed_and_an_arm_without_a_finished_run_are_drawn(frame):
     plots.plot_accuracy_against(frame[frame["arm"] == "DIA"]).figure.draw_without_rendering()
 
 
+def test_an_interval_against_costs_ends_at_100_percent_and_says_that_it_goes_on(frame):
+    frame.loc[frame["arm"] == "DIA", "test_accuracy"] = [0.999, np.nan, 0.999, 0.95]
+    ax = plots.plot_accuracy_against(frame[frame["arm"] == "DIA"])
+    assert by_gid(ax, "interval:DIA")[0].get_ydata()[1] == 100
+    (arrow,) = by_gid(ax, "beyond")
+    assert arrow.get_marker() == "^" and arrow.get_ydata() == [100]
+    assert to_hex(arrow.get_color()) == ARM_STYLES["DIA"].color
+
+
 def test_an_arm_has_one_color_in_all_plots(frame, summary, history):
     expected = ARM_STYLES["DIA"].color
     drawn = [

@@ -367,6 +367,13 @@ class TestOverview:
         np.testing.assert_allclose(lines[5].get_xdata(), [94.2, 95.2])
         assert "does not start at 0" in ax.get_xlabel()
 
+    def test_an_interval_of_a_recipe_that_no_accuracy_can_have_ends_in_an_arrowhead(self, recipes):
+        assert not by_gid(plots.plot_recipes(recipes), "beyond")
+        recipes.loc[0, "accuracy"] = 0.5
+        ax = plots.plot_recipes(recipes)
+        assert by_gid(ax, "beyond") and ax.get_xlim()[1] <= 101
+        assert ax.get_xlabel().endswith("arrowheads: beyond the axis")
+
     def test_a_lost_run_of_a_recipe_is_no_dot(self, recipes):
         recipes.loc[0, "accuracy"] = NAN
         ax = plots.plot_recipes(recipes)
