@@ -64,7 +64,7 @@ def _spread(at: np.ndarray, step: float) -> np.ndarray:
 def label_spans(
     ax: Axes, names: Sequence[str], spans: np.ndarray, obstacles: np.ndarray, colors: Sequence[str]
 ) -> None:
-    """Write each name beside its vertical interval, at the first of eight places that hides nothing.
+    """Write each name beside its vertical interval, at the first of ten places that hides nothing.
 
     Args:
         names: n names.
@@ -84,16 +84,16 @@ def label_spans(
         shape = (0.6 * size * pixel * (len(name) + 1), LINE_HEIGHT * size * pixel)
         anchors = [(x, heights[end]) for end, *_ in PLACES]
         boxes = [
-            _box(ax.transData.transform(anchor), shape, right, up, GAP * pixel)
-            for anchor, (_, right, up) in zip(anchors, PLACES, strict=True)
+            _box(ax.transData.transform(anchor), shape, right, up, GAP * pixel, lines)
+            for anchor, (_, right, up, lines) in zip(anchors, PLACES, strict=True)
         ]
         best = int(np.argmin([_cost(box, blocked, taken, frame, PAD * pixel) for box in boxes]))
         taken.append(boxes[best])
-        _, right, up = PLACES[best]
+        _, right, up, lines = PLACES[best]
         ax.annotate(
             name,
             anchors[best],
-            xytext=(GAP * right, GAP * up),
+            xytext=(GAP * right, (GAP + lines * LINE_HEIGHT * size) * up),
             textcoords="offset points",
             fontsize=size,
             color=readable(color),
@@ -113,22 +113,25 @@ PAD = 6
 
 MEAN, LOW, HIGH = 0, 1, 2
 PLACES = (
-    (MEAN, 1, 0),
-    (MEAN, -1, 0),
-    (HIGH, 0, 1),
-    (LOW, 0, -1),
-    (HIGH, 1, 0),
-    (LOW, 1, 0),
-    (HIGH, -1, 0),
-    (LOW, -1, 0),
+    (MEAN, 1, 0, 0),
+    (MEAN, -1, 0, 0),
+    (HIGH, 0, 1, 0),
+    (LOW, 0, -1, 0),
+    (HIGH, 1, 0, 0),
+    (LOW, 1, 0, 0),
+    (HIGH, -1, 0, 0),
+    (LOW, -1, 0, 0),
+    (HIGH, 0, 1, 1),
+    (LOW, 0, -1, 1),
 )
-"""Where a name may stand: at which height of the interval, and to which side: (1 right, -1 left), (1 up, -1 down)."""
+"""Where a name may stand: at which height of the interval, to which side: (1 right, -1 left), (1 up, -1 down), and
+how many lines further away."""
 
 
-def _box(anchor: np.ndarray, shape: tuple[float, float], right: int, up: int, gap: float) -> Box:
+def _box(anchor: np.ndarray, shape: tuple[float, float], right: int, up: int, gap: float, lines: int) -> Box:
     """The place of a text of ``shape`` (width, height) to one side of ``anchor``, all in pixels."""
     left = anchor[0] + right * gap - shape[0] * (1 - right) / 2
-    bottom = anchor[1] + up * gap - shape[1] * (1 - up) / 2
+    bottom = anchor[1] + up * (gap + lines * shape[1]) - shape[1] * (1 - up) / 2
     return left, bottom, left + shape[0], bottom + shape[1]
 
 

@@ -9,10 +9,14 @@ from scipy import stats
 
 from dianet_lab import plots
 from dianet_lab.errors import DataError
-from dianet_lab.plots.style import ARM_STYLES
+from dianet_lab.plots.style import ARM_STYLES, set_style
 
 ARMS = ("plain", "SE per block", "DIA")
 PARAMETERS = {"plain": 25_000, "SE per block": 30_000, "DIA": 90_000}
+
+
+def overlapping(boxes) -> list:
+    return [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
 @pytest.fixture
@@ -364,7 +368,33 @@ def test_names_of_crowded_points_do_not_overlap():
     middles = [ax.transData.transform(line.get_xydata()[0]) for line in marks]
     assert len(boxes) == len(arms) == len(middles)
     assert not any(box.contains(*middle) for box in boxes for middle in middles)
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert not overlapping(boxes)
+
+
+def test_names_of_huddled_points_take_a_second_line_rather_than_overlap():
+    """Five arms whose runs take alike, above one with an interval far longer than theirs: room for names is scarce."""
+    arms = {  # seconds, and mean and half of the interval in %
+        "plain": (5.5785, 86.2, 1.57),
+        "r=16": (7.7975, 92.6, 0.5),
+        "r=8": (7.6605, 92.58, 0.5),
+        "DIA": (8.118, 92.5, 0.5),
+        "r=2": (7.7505, 92.4, 0.5),
+        "r=1": (7.896, 92.78, 0.5),
+        "no bottleneck": (7.022, 92.3, 2.24),
+        "plain, size of r=1": (6.684, 84.6, 14.1),
+    }
+    huddle = pd.DataFrame(
+        [
+            {"arm": arm, "status": "finished", "seconds": seconds, "test_accuracy": (mean + sign * half / 12.7) / 100}
+            for arm, (seconds, mean, half) in arms.items()
+            for sign in (-1, 1)
+        ]
+    )
+    with plt.rc_context():
+        set_style()
+        ax = plots.plot_accuracy_against(huddle, "seconds", ladder=["r=1", "r=2", "DIA", "r=8", "r=16"])
+        ax.figure.draw_without_rendering()
+        assert not overlapping([text.get_window_extent() for text in ax.texts])
 
 
 def test_axes_name_their_units(frame, summary, effects, history):
