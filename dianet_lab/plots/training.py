@@ -95,6 +95,8 @@ def plot_gradients(frame: pd.DataFrame, *, ax: Axes | None = None, arms: Sequenc
     lines = ((arm, number, frame[frame["arm"] == arm]) for number, arm in enumerate(arms))
     drawn = [arm for arm, number, rows in lines if _gradient_line(ax, arm, rows, number, len(arms))]
     _mark_stages(ax, frame.drop_duplicates("block").sort_values("block"))
+    if "seed" in frame and frame["seed"].nunique() > 1:
+        ax.set_xlabel(f"{ax.get_xlabel()}\nline: geometric mean over seeds; band: lowest to highest seed")
     ax.set_ylabel("norm of the gradient of the block's weights\n(nats per unit of weight, logarithmic)")
     _key_of_odd_norms(ax)
     _name_ends(ax, drawn)

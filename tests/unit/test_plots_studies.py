@@ -330,6 +330,8 @@ class TestTraining:
     def test_gradients_are_geometric_means_with_stage_borders(self, gradients):
         both = pd.concat([gradients.assign(seed=0), gradients.assign(seed=1, norm=100 * gradients["norm"])])
         ax = plots.plot_gradients(both)
+        assert "band: lowest to highest seed" in ax.get_xlabel()
+        assert "band" not in plots.plot_gradients(gradients).get_xlabel()
         line = next(line for line in by_gid(ax, "norm") if line.get_label() == "DIA")
         np.testing.assert_allclose(line.get_ydata(), 10.0 ** (np.arange(6) + 2))
         assert ax.get_yscale() == "log"
