@@ -66,6 +66,8 @@ def plot_accuracy_against(
         _scale_size_axis(ax, [at for at, *_ in points.values()])
         if ax.get_ylim()[0] > 0:
             ax.set_ylabel(f"{ax.get_ylabel()}\n({NOT_FROM_ZERO})")
+        if any(line.get_gid() == "beyond" for line in ax.get_lines()):
+            ax.set_xlabel(f"{ax.get_xlabel()}\narrowheads: intervals beyond 0 or 100 %")
         _label_arms(ax, points, steps)
     return ax
 
