@@ -21,5 +21,5 @@ PAIRS = {
 def units_study(scale: Profile) -> Study:
     """Every unit of the registry that sees the image, both ways."""
     contrasts = [contrast for shared, own in PAIRS.values() for contrast in minus(shared, own, delta=scale.delta)]
-    contrasts += minus("DIA", *STARTS, delta=scale.delta)
+    contrasts += [*minus("IE per block", "DIA", delta=scale.delta), *minus("DIA", *STARTS, delta=scale.delta)]
     return build("units", scale, [arm for pair in PAIRS.values() for arm in pair], contrasts)
