@@ -27,11 +27,12 @@ def could_be(effect: pd.Series, accuracy: bool = True) -> str:
 
     The seeds are those that find the smallest difference that matters, if it is there, with 80 % power, by the larger
     spread of both learning rates. They are left out where the spread is unknown, where so many were run, where too many
-    are lost, and for other values than accuracies, to which that difference does not belong. Against the best of rivals
-    it is ``worse than`` the hardest. What is decided at the common learning rate alone is told as what it could be at
-    each arm's own.
+    are lost, where only a passed assay is wanting, and for other values than accuracies, to which that difference does
+    not belong. Against the best of rivals it is ``worse than`` the hardest. What is decided at the common learning rate
+    alone is told as what it could be at each arm's own.
     """
-    lossy, needed, effect = losing(effect), all_needed(effect), where_open(effect)
+    helpless = losing(effect) or unassayed(effect)
+    needed, effect = all_needed(effect), where_open(effect)
     low, high = effect["low"], effect["high"]
     if not math.isfinite(low):
         return ""
@@ -45,7 +46,7 @@ def could_be(effect: pd.Series, accuracy: bool = True) -> str:
         text += f" than {rival}"
     if effect.get("own", False):
         text += f" {AT_OWN}"
-    if accuracy and np.isfinite(needed) and needed > effect["n"] and not lossy:
+    if accuracy and np.isfinite(needed) and needed > effect["n"] and not helpless:
         text += f"; about {float(f'{needed:.2g}'):,.0f} seeds would find a difference of {within(effect['delta'])[1:]}"
     return text
 
@@ -81,16 +82,26 @@ def losing(effect: pd.Series) -> bool:
     return bool(withheld(effect["n"], effect.get("lost", 0)) or own)
 
 
+def unassayed(effect: pd.Series) -> bool:
+    """Whether it is open though its interval lies within what does not matter: a failed assay forbids "equivalent"."""
+    at = where_open(effect)
+    if at.get("verdict", UNDECIDED) != UNDECIDED or not math.isfinite(at.get("p_holm", math.nan)):
+        return False
+    band = at.get("delta", 0.0)
+    return bool(-band < at["low"] and at["high"] < band and math.isnan(at.get("p_equal", 0.0)))
+
+
 def more_seeds(effect: pd.Series) -> float:
     """Seeds that are missing until what matters would be found, and all that are planned have run.
 
-    NaN where the spread is unknown, where seeds are :func:`losing`, and where none are missing: what is open then is
-    most likely smaller than what matters, and more seeds are no price for deciding it.
+    NaN where the spread is unknown, where seeds are :func:`losing`, where it is :func:`unassayed`, and where none are
+    missing: what is open then is most likely smaller than what matters, and more seeds are no price for deciding it.
     """
     needed = all_needed(effect)
     if losing(effect) or not math.isfinite(needed):
         return math.nan
-    more = max(needed - effect["n"], effect.get("waiting", 0))
+    lacking = 0 if unassayed(effect) else needed - effect["n"]
+    more = max(lacking, effect.get("waiting", 0))
     return more if more > 0 else math.nan
 
 
@@ -137,8 +148,13 @@ def why_open(effect: pd.Series, accuracy: bool = True) -> str:
         return f"too few seeds for a verdict; {could_be(effect, accuracy)}"
     if not math.isfinite(effect["p_holm"]):
         return "ties, no spread to test with"
-    excludes = effect["low"] > 0 or effect["high"] < 0
-    return could_be(effect, accuracy) + (f"; p = {effect['p_holm']:.2g} after Holm" if excludes else "")
+    text = could_be(effect, accuracy)
+    if effect["low"] > 0 or effect["high"] < 0:
+        text += f"; p = {effect['p_holm']:.2g} after Holm"
+    if unassayed(effect):
+        band = within(effect["delta"]) if accuracy else f"±{effect['delta']:g}"
+        text += f"; within {band}, but no assay was passed, so nothing is called equivalent"
+    return text
 
 
 def both_rates(effect: pd.Series) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dianet_lab.analysis.estimates import all_needed, could_be, losing, more_seeds
+from dianet_lab.analysis.estimates import all_needed, could_be, losing, more_seeds, unassayed
 from dianet_lab.analysis.power import DETECT, FAMILY, seeds_needed
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.analysis.verdict import DEPENDS, FEWEST, UNDECIDED
@@ -88,4 +88,6 @@ def _why_no_price(effect: pd.Series, needed: float, more: float) -> str:
         return ""
     if losing(effect):
         return "too many seeds lost"
+    if unassayed(effect):
+        return "too small to matter, but no assay passed"
     return "this power is reached" if math.isfinite(needed) else "spread not known"

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from dianet_lab.analysis.estimates import all_needed, losing, more_seeds
+from dianet_lab.analysis.estimates import all_needed, losing, more_seeds, unassayed
 from dianet_lab.analysis.interval import points
 from dianet_lab.analysis.phrases import within
 from dianet_lab.analysis.verdict import DECIDED, DEPENDS, EQUIVALENT, EXPLORATORY, UNDECIDED
@@ -180,6 +180,8 @@ def _open(item: pd.Series) -> str:
         return "undecided (too many seeds lost)"
     if item.get("waiting", 0):
         return f"undecided ({item['waiting']:.0f} seeds to come)"
+    if "n" in item and unassayed(item):
+        return f"undecided (within {within(item['delta'])}, assay failed)"
     if np.isfinite(more_seeds(item)):
         return f"undecided ({all_needed(item):.0f} seeds find {within(item['delta'])[1:]})"
     return "undecided"

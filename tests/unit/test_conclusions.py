@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dianet_lab.analysis import wording
+from dianet_lab.analysis.estimates import more_seeds
 from dianet_lab.analysis.statistics import by_learning_rate, effects
 from dianet_lab.studies.contrast import Contrast
 
@@ -14,7 +15,7 @@ OPEN = {"contrast": "a", "verdict": "undecided", "seeds_needed": 15.0, "n": 20, 
 STEPS = np.array([0.0, 0.002, -0.001, 0.001, -0.002, 0.0])
 
 
-def asked(shift: float, seeds: int = 6, primary: bool = True, delta: float = 0.001) -> pd.DataFrame:
+def asked(shift: float, seeds: int = 6, primary: bool = True, delta: float = 0.001, assay: bool = True) -> pd.DataFrame:
     """The effect of one arm that is ``shift`` above another on every seed, give or take 0.2 points."""
     plain = 0.9 + 0.01 * np.arange(seeds)
     values = {"plain": plain, "DIA": plain + shift + STEPS[:seeds]}
@@ -23,7 +24,8 @@ def asked(shift: float, seeds: int = 6, primary: bool = True, delta: float = 0.0
         for arm in values
         for s, v in enumerate(values[arm])
     ]
-    return effects(pd.DataFrame(rows), [Contrast("DIA - plain", {"DIA": 1, "plain": -1}, delta, primary)])
+    contrasts = [Contrast("DIA - plain", {"DIA": 1, "plain": -1}, delta, primary)]
+    return effects(pd.DataFrame(rows), contrasts, equivalence=assay)
 
 
 class TestAnswer:
@@ -53,6 +55,15 @@ class TestAnswer:
         assert "is decided here: " in text and "(equivalent: equal within ±1 point here, not proved equal)" in text
         text = wording.answer("It", asked(0.004, delta=0.015))
         assert "(different but negligible: within ±1.5 points, p = " in text
+
+    def test_without_an_assay_what_lies_in_the_band_is_undecided_and_says_why(self):
+        text = wording.answer("Whether it helps", asked(0.0, delta=0.01, assay=False))
+        assert "undecided here" in text and "seeds would find" not in text
+        assert (
+            "(could be 0.1 worse or 0.1 better; within ±1 point, but no assay was passed, so nothing is called" in text
+        )
+        assert "assay" not in wording.answer("Whether it helps", asked(0.0, delta=0.001, assay=False))
+        assert "assay" not in wording.answer("Whether it helps", asked(0.0, seeds=2, delta=0.01, assay=False))
 
     def test_exploratory_contrasts_have_numbers_and_no_verdict(self):
         text = wording.answer("Whether it helps", asked(0.02, primary=False))
@@ -130,6 +141,12 @@ class TestSentences:
         assert "would be found with 9 to 31 seeds" in wording.seeds_sentence(table)
         assert "no number of seeds" in wording.seeds_sentence(table.assign(seeds_needed=np.nan))
         assert wording.seeds_sentence(table.tail(1)) == "No primary contrast is open here."
+
+    def test_more_seeds_are_not_asked_for_where_an_assay_is_wanting(self):
+        blind = asked(0.0, delta=0.01, assay=False).assign(seeds_needed=40.0)
+        assert "the setting has not passed its assay" in wording.seeds_sentence(blind)
+        assert "40" not in wording.seeds_sentence(blind) and np.isnan(more_seeds(blind.iloc[0]))
+        assert more_seeds(blind.assign(waiting=2).iloc[0]) == 2
 
     def test_more_seeds_are_not_asked_for_where_there_are_enough(self):
         table = pd.DataFrame([OPEN])

@@ -75,6 +75,11 @@ class TestPrice:
         assert np.isnan(price["more runs"]) and np.isnan(price["hours"]) and price["needed"] == 17
         assert price["note"] == "this power is reached"
 
+    def test_no_number_of_runs_is_a_price_where_an_assay_is_wanting(self, runs):
+        blind = self.effects(low=-0.004, high=0.003, p_holm=1.0, p_equal=np.nan)
+        price = price_table(blind, {"cell": runs}).iloc[0]
+        assert np.isnan(price["more runs"]) and price["note"] == "too small to matter, but no assay passed"
+
     @pytest.mark.parametrize("where", ["", "own_"])
     def test_no_number_of_runs_is_a_price_where_seeds_are_lost(self, runs, where):
         lossy = self.effects(**{f"{where}n": 15, f"{where}lost": 5})
