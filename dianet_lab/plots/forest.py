@@ -181,7 +181,7 @@ def _open(item: pd.Series) -> str:
     if item.get("waiting", 0):
         return f"undecided ({item['waiting']:.0f} seeds to come)"
     if "n" in item and unassayed(item):
-        return f"undecided (within {within(item['delta'])}, assay failed)"
+        return f"undecided (within {within(item['delta'])},\nassay failed)"
     if np.isfinite(more_seeds(item)):
         return f"undecided ({all_needed(item):.0f} seeds find {within(item['delta'])[1:]})"
     return "undecided"

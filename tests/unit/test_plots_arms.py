@@ -199,7 +199,7 @@ def test_only_a_decided_marker_is_filled_and_the_verdict_is_written(effects):
         ({"n": 4, "seeds_needed": 21.0}, "undecided (21 seeds find 0.5 points), n = 4"),
         (
             {"n": 4, "seeds_needed": 21.0, "p_holm": 1.0, "p_equal": np.nan, "high": 0.004},
-            "undecided (within ±0.5 points, assay failed), n = 4",
+            "undecided (within ±0.5 points,\nassay failed), n = 4",
         ),
         ({"n": 4, "lost": 1, "seeds_needed": 21.0}, "undecided (too many seeds lost), n = 4"),
         ({"n": 4, "waiting": 3, "seeds_needed": 21.0}, "undecided (3 seeds to come), n = 4"),
