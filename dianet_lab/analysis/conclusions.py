@@ -126,8 +126,8 @@ def seeds_sentence(effects: pd.DataFrame) -> str:
         "reached": f"The 80 % power to find what matters is reached for {names.get('reached')}: the effect most likely "
         "lies where neither verdict can be given (between 0 and the smallest difference that matters), or is another "
         "one at each arm's own learning rate.",
-        "unassayed": f"What does not matter holds the whole interval of {names.get('unassayed')}, but the setting has "
-        "not passed its assay, so nothing is called equivalent, and more seeds of these would not change that.",
+        "unassayed": f"What does not matter holds the whole interval of {names.get('unassayed')}, but at that "
+        "learning rate the assay fails: nothing is called equivalent, and more seeds of these would not change that.",
         "waiting": f"Seeds that are planned have not run yet for {names.get('waiting')}.",
         "lost": f"Too many seeds are lost for {names.get('lost')}, and further ones would not mend that.",
         "unknown": f"The spread is not known for {names.get('unknown')}.",

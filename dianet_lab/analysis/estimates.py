@@ -19,6 +19,7 @@ from dianet_lab.analysis.verdict import (
 )
 
 NO_VERDICT = "exploratory, no verdict"
+AT_COMMON = "at the common learning rate"
 AT_OWN = "at each arm's own learning rate"
 
 
@@ -153,7 +154,8 @@ def why_open(effect: pd.Series, accuracy: bool = True) -> str:
         text += f"; p = {effect['p_holm']:.2g} after Holm"
     if unassayed(effect):
         band = within(effect["delta"]) if accuracy else f"±{effect['delta']:g}"
-        text += f"; within {band}, but no assay was passed, so nothing is called equivalent"
+        where = AT_OWN if where_open(effect).get("own", False) else AT_COMMON
+        text += f"; within {band}, but the assay fails {where}, so nothing is called equivalent"
     return text
 
 

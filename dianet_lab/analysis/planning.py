@@ -89,5 +89,5 @@ def _why_no_price(effect: pd.Series, needed: float, more: float) -> str:
     if losing(effect):
         return "too many seeds lost"
     if unassayed(effect):
-        return "too small to matter, but no assay passed"
+        return "too small to matter, but the assay fails"
     return "this power is reached" if math.isfinite(needed) else "spread not known"

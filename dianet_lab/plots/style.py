@@ -35,6 +35,7 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "plain": ArmStyle("#8c8c8c", "o"),
     "plain, gain 0.25": ArmStyle("#5b4636", "s"),
     "SE per block": ArmStyle("#e69f00", "^"),
+    "SE per block, start 0.25": ArmStyle("#f5cf65", "P"),
     "SE shared": ArmStyle("#8c5a00", "v"),
     "DIA": ArmStyle("#0072b2", "D"),
     "shared, no memory": ArmStyle("#009e73", "s"),
@@ -55,7 +56,8 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "hardsigmoid": ArmStyle("#5f5f12", "h"),
     # Nothing is looked at: networks without gates are grey, gates without an image brown.
     "plain, half width": ArmStyle("#b3b3b3", "v"),
-    "plain, wider": ArmStyle("#4d4d4d", "^"),
+    "gain 0.25, wider": ArmStyle("#4d4d4d", "^"),
+    "gain 0.25, size of r=1": ArmStyle("#332288", "h"),
     "plain, gain 0": ArmStyle("#8d6e5a", "X"),
     "constant 0.25": ArmStyle("#3e2b1f", "P"),
     "static per block": ArmStyle("#a5713f", "D"),

@@ -253,14 +253,17 @@ class TestMatching:
     @pytest.mark.parametrize("profile", PROFILES)
     @pytest.mark.parametrize(
         ("name", "arm", "goal"),
-        [("sharing", "plain, wider", "per block, carried"), ("reduction", "plain, size of r=1", "r=1")],
+        [("sharing", "gain 0.25, wider", "per block, carried"), ("reduction", "gain 0.25, size of r=1", "r=1")],
     )
-    def test_a_wider_plain_network_is_the_smallest_that_is_no_smaller(self, name, arm, goal, profile):
+    def test_a_wider_plain_network_starts_gently_and_comes_as_near_as_a_width_can(self, name, arm, goal, profile):
         study = get_study(name, profile)
         wide, goal = study.config(arm, 0).model, study.config(goal, 0).model
-        narrower = wide.model_copy(update={"width": wide.width - 1})
-        assert live_parameters(narrower) < live_parameters(goal) <= live_parameters(wide)
-        assert wide.attention.unit == "none" and wide.width > study.base.model.width
+        assert wide.attention.unit == "none" and wide.branch_gain == 0.25 and wide.width > study.base.model.width
+        off = {
+            width: abs(live_parameters(wide.model_copy(update={"width": width})) - live_parameters(goal))
+            for width in range(study.base.model.width + 1, wide.width + 3)
+        }
+        assert min(off, key=off.get) == wide.width
 
     @at_every_scale
     def test_rates_of_the_attention_differ_by_the_blocks_that_share_a_unit(self, profile):
@@ -299,11 +302,13 @@ class TestArms:
     @pytest.mark.parametrize("arm", [*ARMS, *RELATIVE])
     def test_all_differ(self, arm):
         changes = arm_changes(get_profile("digits").base, [*ARMS, *RELATIVE])
-        assert [name for name in changes if dict(changes[name]) == dict(changes[arm])] == [arm]
+        same = [name for name in changes if dict(changes[name]) == dict(changes[arm])]
+        # Two sizes may be matched best by one width of a narrow network.
+        assert same == [arm] or all(name in RELATIVE and name.startswith("gain 0.25, ") for name in same)
 
     def test_an_unknown_one_gets_the_closest_name(self):
-        with pytest.raises(ConfigError, match="did you mean 'plain, wider'"):
-            arm_changes(RunConfig(), ["plain, wide"])
+        with pytest.raises(ConfigError, match="did you mean 'gain 0.25, wider'"):
+            arm_changes(RunConfig(), ["gain 0.25, wide"])
 
     def test_those_that_a_stage_has_too_few_blocks_for_are_left_out_with_their_contrasts(self):
         study = get_study("sharing", "smoke")  # two blocks a stage
@@ -556,7 +561,7 @@ class TestDepth:
 class TestUnits:
     def test_every_pair_is_one_unit_a_stage_and_one_a_block(self):
         study = get_study("units")
-        pairs = [contrast.arms for contrast in study.contrasts if contrast.arms[1] not in STARTS]
+        pairs = [contrast.arms for contrast in study.contrasts if contrast.arms[1] not in {*STARTS, "DIA"}]
         assert len(pairs) == 7
         for shared, own in pairs:
             one, other = (study.config(arm, 0).model.attention for arm in (shared, own))

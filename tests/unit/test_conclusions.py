@@ -59,9 +59,7 @@ class TestAnswer:
     def test_without_an_assay_what_lies_in_the_band_is_undecided_and_says_why(self):
         text = wording.answer("Whether it helps", asked(0.0, delta=0.01, assay=False))
         assert "undecided here" in text and "seeds would find" not in text
-        assert (
-            "(could be 0.1 worse or 0.1 better; within ±1 point, but no assay was passed, so nothing is called" in text
-        )
+        assert "(could be 0.1 worse or 0.1 better; within ±1 point, but the assay fails at the" in text
         assert "assay" not in wording.answer("Whether it helps", asked(0.0, delta=0.001, assay=False))
         assert "assay" not in wording.answer("Whether it helps", asked(0.0, seeds=2, delta=0.01, assay=False))
 
@@ -144,7 +142,7 @@ class TestSentences:
 
     def test_more_seeds_are_not_asked_for_where_an_assay_is_wanting(self):
         blind = asked(0.0, delta=0.01, assay=False).assign(seeds_needed=40.0)
-        assert "the setting has not passed its assay" in wording.seeds_sentence(blind)
+        assert "learning rate the assay fails" in wording.seeds_sentence(blind)
         assert "40" not in wording.seeds_sentence(blind) and np.isnan(more_seeds(blind.iloc[0]))
         assert more_seeds(blind.assign(waiting=2).iloc[0]) == 2
 

@@ -78,7 +78,7 @@ class TestPrice:
     def test_no_number_of_runs_is_a_price_where_an_assay_is_wanting(self, runs):
         blind = self.effects(low=-0.004, high=0.003, p_holm=1.0, p_equal=np.nan)
         price = price_table(blind, {"cell": runs}).iloc[0]
-        assert np.isnan(price["more runs"]) and price["note"] == "too small to matter, but no assay passed"
+        assert np.isnan(price["more runs"]) and price["note"] == "too small to matter, but the assay fails"
 
     @pytest.mark.parametrize("where", ["", "own_"])
     def test_no_number_of_runs_is_a_price_where_seeds_are_lost(self, runs, where):

@@ -392,7 +392,7 @@ def test_names_of_huddled_points_take_a_second_line_rather_than_overlap():
         "r=2": (7.7505, 92.4, 0.5),
         "r=1": (7.896, 92.78, 0.5),
         "no bottleneck": (7.022, 92.3, 2.24),
-        "plain, size of r=1": (6.684, 84.6, 14.1),
+        "gain 0.25, size of r=1": (6.684, 84.6, 14.1),
     }
     huddle = pd.DataFrame(
         [

@@ -126,7 +126,7 @@ class TestStyles:
 
     def test_an_arm_with_a_comma_of_its_own_is_no_backbone(self):
         assert plots.arm_style("DIA, neutral start") != plots.arm_style("DIA")
-        assert plots.arm_style("plain, wider") == plots.arm_style("ResNet, plain, wider")
+        assert plots.arm_style("plain, gain 0") == plots.arm_style("ResNet, plain, gain 0")
 
 
 class TestRates:

@@ -17,6 +17,10 @@ def _unit(name: str, **options: Any) -> dict[str, Any]:
     return {_A + "unit": name} | {_A + option: value for option, value in options.items()}
 
 
+def _gentle(width: int) -> dict[str, Any]:
+    return _PLAIN | {"model.branch_gain": 0.25, "model.width": width}
+
+
 def _dia(**options: Any) -> dict[str, Any]:
     return {_A + option: value for option, value in options.items()}
 
@@ -42,6 +46,7 @@ ARMS: dict[str, Changes] = {
     "from block 1": _dia(share_from=1),
     "from block 3": _dia(share_from=3),
     "SE per block": _unit("se", sharing="none", reduction=16),
+    "SE per block, start 0.25": _unit("se", sharing="none", reduction=16, gate_start=0.25),
     "SE shared": _unit("se", reduction=16),
     "tanh": _dia(activation="tanh"),
     "sigmoid(c-4)": _dia(activation="sigmoid(c-4)"),
@@ -75,13 +80,16 @@ ARMS: dict[str, Changes] = {
 
 RELATIVE = {
     "plain, half width": lambda base: _PLAIN | {"model.width": max(1, base.model.width // 2)},
-    "plain, wider": lambda base: _PLAIN | {"model.width": matching.plain_width(base.model, _dia(sharing="none"))},
-    "plain, size of r=1": lambda base: _PLAIN | {"model.width": matching.plain_width(base.model, _dia(reduction=1))},
+    "gain 0.25, wider": lambda base: _gentle(matching.plain_width(base.model, _dia(sharing="none"))),
+    "gain 0.25, size of r=1": lambda base: _gentle(matching.plain_width(base.model, _dia(reduction=1))),
     "DIA, widened": lambda base: _dia(hidden=matching.shared_hidden(base.model)),
     "per block, rate x n": lambda base: _dia(sharing="none") | _rate(base.model.blocks_per_stage),
     "DIA, rate / n": lambda base: _rate(1 / base.model.blocks_per_stage),
 }
-"""Arms whose changes follow from the base: sizes that match another arm's, and n, the blocks of a stage."""
+"""Arms whose changes follow from the base: sizes that match another arm's, and n, the blocks of a stage.
+
+A plain network that is widened starts gently too, or its difference would be that of the start, not of the size.
+"""
 
 STARTS = ("plain", "plain, gain 0.25", "plain, gain 0", "constant 0.25", "static per block")
 """What DIA must beat to have helped: the plain network, and what starts as gently as it but sees no image.

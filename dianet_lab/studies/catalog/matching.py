@@ -23,7 +23,7 @@ def live_parameters(model: ModelConfig) -> int:
 
 
 def plain_width(model: ModelConfig, attention: Mapping[str, Any]) -> int:
-    """The smallest width at which the plain network is at least as large as ``model`` with ``attention``.
+    """The width, above its own, at which plain ``model`` comes nearest to the size of ``model`` with ``attention``.
 
     Args:
         attention: dotted changes of the default attention.
@@ -35,7 +35,8 @@ def plain_width(model: ModelConfig, attention: Mapping[str, Any]) -> int:
         return live_parameters(model.model_copy(update=plain | {"width": width}))
 
     width = max(1, int(model.width * (goal / size(model.width)) ** 0.5) - 1)
-    return next(wide for wide in count(width) if size(wide) >= goal)
+    larger = max(model.width + 1, next(wide for wide in count(width) if size(wide) >= goal))
+    return min(max(model.width + 1, larger - 1), larger, key=lambda wide: abs(size(wide) - goal))
 
 
 def shared_hidden(model: ModelConfig) -> int:

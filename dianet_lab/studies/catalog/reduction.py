@@ -12,14 +12,14 @@ DOUBLINGS = 4
 
 
 def reduction_study(scale: Profile) -> Study:
-    """r = 1 to 16 and no bottleneck, and the parameters of r = 1 spent on a wider plain network."""
+    """r = 1 to 16 and no bottleneck, and the parameters of r = 1 spent on width with the same gentle start."""
     slope = {arm: weight / 10 for weight, arm in zip(range(-2, 3), LADDER, strict=True)}
     delta = scale.delta
     contrasts = [
         Contrast(TREND, slope, delta / DOUBLINGS),  # what matters, from r = 1 to r = 16
         *(contrast for arm in LADDER if arm != "DIA" for contrast in minus(arm, "DIA", delta=delta)),
         *minus("no bottleneck", "DIA", delta=delta),
-        *minus("r=1", "plain, size of r=1", delta=delta),
+        *minus("r=1", "gain 0.25, size of r=1", delta=delta),
         *minus("DIA", *STARTS, delta=delta),
     ]
-    return build("reduction", scale, [*LADDER, "no bottleneck", "plain, size of r=1"], contrasts, baseline="DIA")
+    return build("reduction", scale, [*LADDER, "no bottleneck", "gain 0.25, size of r=1"], contrasts, baseline="DIA")
