@@ -6,6 +6,7 @@ from dianet_lab.analysis.estimates import all_needed
 from dianet_lab.analysis.statistics import summarise
 from dianet_lab.analysis.verdict import EXPLORATORY
 from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.rates import Runs
 from dianet_lab.studies.study import Study
 
 PERCENT, POINTS, COUNT = "{:z.1f}", "{:+z.1f}", "{:,.0f}"
@@ -33,10 +34,17 @@ CONTRAST_FORMATS = {"matters": "{:g}"}
 COST_FORMATS = {"parameters": COUNT, "of the units": COUNT, "share (%)": PERCENT, "s a run": PERCENT}
 
 
-def arm_table(frame: pd.DataFrame) -> pd.DataFrame:
+OWN_ARM_FORMATS = {"own lr": "{:g}", "test at own (%)": PERCENT, "± own": PERCENT}
+
+
+def arm_table(frame: pd.DataFrame, runs: Runs | None = None) -> pd.DataFrame:
     """One row an arm: accuracies in %, and the paired difference to the baseline in points, with 95 % t intervals.
 
-    Columns ``diverged`` and ``failed`` are there only if a run did.
+    Columns ``diverged`` and ``failed`` are there only if a run did. Show it with ``formats=arm_formats(table)``.
+
+    Args:
+        frame: the runs at the common learning rate.
+        runs: where they tell it, each tuned arm's own learning rate and its accuracy there stand beside it.
     """
     summary = summarise(frame).set_index("arm")
     finished = frame[frame["status"] == "finished"].groupby("arm")
@@ -49,7 +57,17 @@ def arm_table(frame: pd.DataFrame) -> pd.DataFrame:
     table["best epoch"] = 100 * finished["best_test_accuracy"].mean()
     table["difference"] = 100 * summary["difference"]
     table["± points"] = 100 * (summary["difference_high"] - summary["difference"])
+    if runs is not None and runs.own is not None:
+        own = summarise(runs.own).set_index("arm").reindex(table.index)
+        table["own lr"] = pd.Series(runs.rates).reindex(table.index)
+        table["test at own (%)"] = 100 * own["mean"]
+        table["± own"] = 100 * (own["high"] - own["mean"])
     return table.reset_index()
+
+
+def arm_formats(table: pd.DataFrame) -> dict[str, str]:
+    """How the columns of an :func:`arm_table` are shown."""
+    return {column: spec for column, spec in (ARM_FORMATS | OWN_ARM_FORMATS).items() if column in table}
 
 
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:

@@ -138,13 +138,13 @@ def _train_study(study: Any, **options: Any) -> None:
     store = RunStore()
     runs = run_at_rates(study, store, **options)
     title = f"{study.name}: test accuracy of the last epoch"
-    arms = tables.arm_table(runs.frame)
+    arms = tables.arm_table(runs.frame, runs)
     networks = [config.model for _, config in study.configs()]
     if len({(model.backbone, model.depth, model.skip, model.norm) for model in networks}) == 1:
         title += f"; difference to {study.baseline!r} in points"
     else:  # a difference to another backbone is no result about attention
         arms = arms.drop(columns=["difference", "± points"])
-    _print_whole(table(arms, tables.ARM_FORMATS, title))
+    _print_whole(table(arms, tables.arm_formats(arms), title))
     asked = tables.effect_table(judge(runs, store))
     title = "the contrasts, in points; verdicts after Holm over the primary ones"
     _print_whole(table(asked, tables.effect_formats(asked), title))

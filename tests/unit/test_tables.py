@@ -9,6 +9,7 @@ from dianet_lab.analysis.published import compare_counts
 from dianet_lab.analysis.statistics import by_learning_rate, effects
 from dianet_lab.studies.catalog import STUDIES, get_study
 from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.rates import Runs
 
 
 @pytest.fixture
@@ -32,6 +33,18 @@ def test_arms_are_in_percent_and_losses_in_columns(frame):
     assert list(table["diverged"]) == [0, 1] and list(table["seeds"]) == [4, 3]
     assert "verdict" not in table and "diverged" not in tables.arm_table(frame[frame.seed < 3])
     assert set(tables.ARM_FORMATS) <= {*table.columns}
+
+
+def test_a_tuned_arm_shows_its_own_learning_rate_and_what_it_reaches_there(frame):
+    own = frame.assign(test_accuracy=frame["test_accuracy"].where(frame["arm"] == "plain", 0.95), status="finished")
+    frame = pd.concat([frame, frame[frame["arm"] == "DIA"].assign(arm="not tuned")])
+    runs = Runs(None, frame, rates={"DIA": 0.3, "plain": 0.1}, own=own)
+    table = tables.arm_table(frame, runs).set_index("arm")
+    assert list(table["own lr"][:2]) == [0.1, 0.3] and table.loc["DIA", "test at own (%)"] == pytest.approx(95)
+    assert table.loc["not tuned", ["own lr", "test at own (%)"]].isna().all()
+    assert list(table["test (%)"]) == pytest.approx([91.5, 92, 92])
+    assert set(tables.arm_formats(table.reset_index())) == {*tables.ARM_FORMATS, *tables.OWN_ARM_FORMATS}
+    assert "own lr" not in tables.arm_table(frame, Runs(None, frame))
 
 
 def test_contrasts_are_in_points_with_what_matters(frame):
