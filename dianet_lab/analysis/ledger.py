@@ -20,7 +20,9 @@ from dianet_lab.analysis.verdict import BETTER, DEPENDS, EQUIVALENT, EXPLORATORY
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 TOO_SMALL, NOT_RUN = "not testable at this scale", "not yet run"
-STATUSES = (SUPPORTED, CONTRADICTED, UNDECIDED, TOO_SMALL, NOT_RUN)
+COUNTED = "holds by counting"
+"""Of a claim that a computation settles, with nothing trained: no support for anything about accuracy."""
+STATUSES = (SUPPORTED, CONTRADICTED, UNDECIDED, TOO_SMALL, NOT_RUN, COUNTED)
 
 COLUMNS = (
     "id", "claim", "kind", "source", "grade", "study", "contrast", "expects", "status", "why", "direction", "estimate",
@@ -78,20 +80,26 @@ def _head(claim: Claim) -> dict[str, Any]:
 
 def _computed_row(claim: Claim) -> dict[str, Any]:
     outcome = run_check(claim.computed)
-    status = SUPPORTED if outcome.holds else CONTRADICTED
+    status = COUNTED if outcome.holds else CONTRADICTED
     told = {"status": status, "why": outcome.found, "scale": "computed, nothing is trained"}
     return _head(claim) | {"study": COMPUTED, "contrast": claim.computed} | told
 
 
 def _study_row(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]], setting: Setting) -> dict[str, Any]:
-    result = results.get((claim.study, claim.contrast), {})
+    study = next((name for name in _studies(claim, results)), claim.study)
+    result = results.get((study, claim.contrast), {})
     status, why = judged(claim, result, setting)
-    row = _head(claim) | {"study": claim.study, "contrast": claim.contrast, "status": status, "why": why}
-    row |= {"scale": setting.scale, "link": report_of(claim.study)}
+    row = _head(claim) | {"study": study, "contrast": claim.contrast, "status": status, "why": why}
+    row |= {"scale": setting.scale, "link": report_of(study)}
     if status == NOT_RUN:
         return row
     told = {name: result.get(name, row[name]) for name in TOLD}
     return row | told | {"direction": direction(told["estimate"])}
+
+
+def _studies(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[str]:
+    """The studies that have run the contrast, the claim's own first: arms of one name are the same in all of them."""
+    return sorted((study for study, name in results if name == claim.contrast), key=lambda study: study != claim.study)
 
 
 def judged(claim: Claim, result: Mapping[str, Any], setting: Setting) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from dianet_lab.analysis.interval import points
 from dianet_lab.analysis.ledger import STATUSES
 from dianet_lab.analysis.phrases import listed, plural
+from dianet_lab.analysis.verdict import EXPLORATORY
 
 
 def told(row: Mapping[str, Any]) -> str:
@@ -41,7 +42,8 @@ def ledger_table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`~dianet_lab.analysis.ledger.ledger`, grouped by status.
 
     Columns: ``status``, ``claim`` (with the published numbers that were seen or computed), ``source``, ``how sure``,
-    ``tested by``, ``found here`` (of :func:`told`), ``why``, ``report``.
+    ``tested by``, ``claimed`` (how the contrast comes out if it is true), ``found here`` (of :func:`told`), ``why``
+    (with the note on how the contrast reads the claim), ``report``.
     """
     ordered = rows.assign(rank=rows["status"].map(list(STATUSES).index)).sort_values("rank", kind="stable")
     published = ordered["numbers"].where(ordered["numbers"] == "", " (" + ordered["numbers"] + ")")
@@ -52,8 +54,9 @@ def ledger_table(rows: pd.DataFrame) -> pd.DataFrame:
             "source": ordered["source"],
             "how sure": ordered["grade"],
             "tested by": ordered["study"] + ": " + ordered["contrast"],
+            "claimed": ordered["expects"],
             "found here": [told(row) for row in ordered.to_dict("records")],
-            "why": ordered["why"],
+            "why": [". ".join(filter(None, texts)) for texts in zip(ordered["why"], ordered["note"], strict=True)],
             "report": ordered["link"],
         }
     ).reset_index(drop=True)
@@ -63,7 +66,9 @@ def ledger_sentence(rows: pd.DataFrame) -> str:
     """How many claims have which status, and what that does not mean."""
     counts = rows["status"].value_counts()
     parts = [f"{counts[status]} {status}" for status in STATUSES if counts.get(status, 0)]
+    by_design = int(rows["verdict"].eq(EXPLORATORY).sum())
+    never = f" The contrasts of {by_design} are exploratory, which decides nothing at any scale." if by_design else ""
     return (
-        f"Of {plural(len(rows), 'published claim')}: {listed(parts)}. A status is about this lab's runs at the scale "
-        "stated; none is a confirmation or a refutation of the paper at its own scale."
+        f"Of {plural(len(rows), 'published claim')}: {listed(parts)}.{never} A status is about this lab's runs at the "
+        "scale stated; none is a confirmation or a refutation of the paper at its own scale."
     )

@@ -93,5 +93,13 @@ def rates_sentence(runs: Runs) -> str:
     return (
         f"Of {plural(len(runs.rates), 'tuned arm')}, {len(moved)} took another rate than the common {common:g}; for "
         f"{len(unclear)} of these the trials can't tell it from the common one (95 % t interval over tuning seeds), so "
-        "their choice is partly chance."
+        f"their choice is partly chance. {_edges(runs)}"
     )
+
+
+def _edges(runs: Runs) -> str:
+    """How many arms took the lowest or the highest rate tried: their best may lie beyond it."""
+    tried = runs.tried["rate"]
+    edge = sum(rate in (tried.min(), tried.max()) for rate in runs.rates.values())
+    ends = f"the lowest or the highest rate tried ({tried.min():g} and {tried.max():g})"
+    return f"{edge} of {len(runs.rates)} took {ends}" + (": their best may lie beyond." if edge else ".")

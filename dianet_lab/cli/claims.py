@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dianet_lab.cli.words import Profile, table
+from dianet_lab.cli.words import Data, Profile, absolute, table
 
 WIDTH = 150  # sentences stand beside numbers
 TOLD_ONLY = "told only: exploratory"
@@ -14,6 +14,7 @@ HOW_TO_READ = (
 
 def claims(
     profile: Profile = "digits",
+    data: Data = None,
 ) -> None:
     """Show the published claims and what became of each: supported, contradicted, undecided, or not testable here."""
     from rich.console import Console
@@ -21,12 +22,15 @@ def claims(
     from dianet_lab.analysis.claim_file import read_claims
     from dianet_lab.analysis.lab_results import lab_results
     from dianet_lab.analysis.ledger import STATUSES, Setting, ledger
-    from dianet_lab.profiles import get_profile
     from dianet_lab.studies.catalog import STUDIES, get_study
     from dianet_lab.studies.store import RunStore
 
-    setting = Setting.of(get_profile(profile).base, profile)
-    rows = ledger(read_claims(), lab_results(profile, RunStore()), setting)
+    data = absolute(data)
+    setting = Setting.of(get_study("sharing", profile, data=data).base, profile)
+    results = lab_results(profile, RunStore(), data=data)
+    if not results:
+        print(f"This store has no run of profile {profile}; what was committed stands in results/{profile}/README.md.")
+    rows = ledger(read_claims(), results, setting)
     contrasts = [(name, contrast) for name in STUDIES for contrast in get_study(name, profile).contrasts]
     primary = {(name, contrast.name) for name, contrast in contrasts if contrast.primary}
     console = Console(width=max(Console().width, WIDTH))
@@ -64,7 +68,7 @@ def _drawn(group: Any, title: str, primary: set[tuple[str, str]]) -> Any:
     if (group["status"] == NOT_RUN).all():
         asked = zip(group["study"], group["contrast"], group["why"], strict=True)
         shown["why"] = [
-            "no: another scale" if why else "yes" if (study, contrast) in primary else TOLD_ONLY
+            TOLD_ONLY if (study, contrast) not in primary else "no: another scale" if why else "yes"
             for study, contrast, why in asked
         ]
         shown = shown.rename(columns={"why": "testable here"})

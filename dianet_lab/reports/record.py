@@ -81,12 +81,13 @@ def slug(kind: str, name: str) -> str:
 
 
 def is_demonstration(profile: str, records: Iterable[ReportRecord | None] = ()) -> bool:
-    """Whether any of the reports says that it is too small to conclude from, or their scale where none says anything.
+    """Whether all reports that say so are too small to conclude from, or their scale where none says anything.
 
-    A scale that the lab does not know makes no claim of its own.
+    One walk-through in a folder of evidence is marked on its own page. A scale that the lab does not know makes no
+    claim of its own.
     """
     said = [record.demonstration for record in records if record and record.demonstration is not None]
-    return any(said) if said else profile in PROFILES and PROFILES[profile].demonstration
+    return all(said) if said else profile in PROFILES and PROFILES[profile].demonstration
 
 
 def profile_folder(profile: str) -> Path:

@@ -35,7 +35,7 @@ class TestTrain:
         runs = stored_runs(get_study("activation", "smoke", epochs=1, seeds=1), RunStore())
         assert set(runs.rates) == set(runs.study.tuning.arms) and set(RunStore()) == set(runs.run_ids)
         words = " ".join(out.split())
-        assert all(f"activation{part}" in words for part in (": 15 runs", ", tuning: 22 runs", ", own rates: 11 runs"))
+        assert all(f"activation{part}" in words for part in (": 15 runs", ", tuning: 24 runs", ", own rates: 12 runs"))
         assert assay_of(runs).sentence() in out  # and the verdicts are those of the one rule
         verdicts = judge(runs, RunStore())["verdict"]
         assert set(verdicts) == {"undecided", "exploratory"}

@@ -19,7 +19,7 @@ CONTRASTS = {
     "sharing": [
         "DIA - best of plain and its starts", "sharing (main effect)", "DIA - SE per block", "memory (main effect)",
         "sharing x memory (interaction)", "SE shared - SE per block", "DIA - plain", "DIA - static per block",
-        "groups of 2 - DIA", "from block 1 - DIA",
+        "DIA - per block, carried", "from block 3 - DIA",
     ],
     "cell": [
         "carried - clock", "clock - none", "carried - detached", "DIA - static per block",
@@ -97,7 +97,7 @@ class TestFile:
         blocked = [one.id for one in CLAIMS if one.study and unmet(one.preconditions, here)]
         assert blocked == ["pytorchcv-se-wins-narrow", "pytorchcv-no-gain-preresnet56", "pytorchcv-loses-on-cifar10"]
 
-    def test_a_unit_for_each_pair_of_blocks_can_never_support_that_layers_choose_operators(self):
+    def test_a_unit_for_each_block_can_never_support_that_layers_choose_operators(self):
         """It offers no choice of operators, so its contrast may only be told: it is not primary."""
         one = next(one for one in CLAIMS if one.id == "layers-want-their-own")
         found = [c for c in get_study(one.study, "paper").contrasts if c.name == one.contrast]

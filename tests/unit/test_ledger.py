@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from dianet_lab.analysis.claim_file import EXPECTATIONS, Claim, Preconditions, r
 from dianet_lab.analysis.ledger import (
     COLUMNS,
     CONTRADICTED,
+    COUNTED,
     NOT_RUN,
     SUPPORTED,
     TOO_SMALL,
@@ -27,6 +29,7 @@ from dianet_lab.analysis.ledger import (
 from dianet_lab.analysis.ledger_table import told
 from dianet_lab.cli.app import app
 from dianet_lab.config import DataConfig, RunConfig
+from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError
 from dianet_lab.profiles import PROFILES, get_profile
 from dianet_lab.studies.catalog import get_study
@@ -80,6 +83,11 @@ class TestSetting:
 
     def test_does_not_guess_how_many_images_a_folder_has(self):
         here = Setting.of(RunConfig(data=DataConfig(source="parquet", path="x", fingerprint="y")), "paper")
+        jpeg = replace(load_data(DataConfig(train_size=10), 0).train, name="cifar10", jpeg=True)
+        known = Setting.of(
+            RunConfig(data=DataConfig(source="parquet", path="x", fingerprint="y")), "paper", images=jpeg
+        )
+        assert known.scale.startswith("JPEG-compressed cifar10, ") and here.scale.startswith("images of a folder, ")
         assert here.images is None and here.updates is None
         assert unmet(Preconditions(min_updates=5), here) == ["updates unknown, needs 5"]
 
@@ -235,14 +243,14 @@ class TestLedger:
         monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(True, name))
         rows = ledger(CLAIMS, {}, setting("paper"))
         assert tuple(rows.columns) == COLUMNS and list(rows["id"]) == [one.id for one in CLAIMS]
-        assert set(rows["status"]) == {NOT_RUN, SUPPORTED}
-        assert (rows.loc[rows["status"] == SUPPORTED, "study"] == "computed").all()
+        assert set(rows["status"]) == {NOT_RUN, COUNTED}
+        assert (rows.loc[rows["status"] == COUNTED, "study"] == "computed").all()
         assert rows["estimate"].isna().all() and (rows["direction"] == "").all()
 
     def test_of_no_claims_has_the_columns(self):
         assert tuple(ledger([], {}, setting()).columns) == COLUMNS
 
-    @pytest.mark.parametrize(("holds", "status"), [(True, SUPPORTED), (False, CONTRADICTED)])
+    @pytest.mark.parametrize(("holds", "status"), [(True, COUNTED), (False, CONTRADICTED)])
     def test_a_computation_settles_its_claim_at_any_scale(self, monkeypatch, holds, status):
         monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(holds, "12 of 12"))
         one = claim(kind="cost", study=None, contrast=None, expects=None, computed="check")
@@ -263,7 +271,7 @@ class TestCommand:
         """The output of the command for given results."""
 
         def run(results, *options):
-            fake = SimpleNamespace(lab_results=lambda profile, store: results)
+            fake = SimpleNamespace(lab_results=lambda profile, store, data: results)
             monkeypatch.setitem(sys.modules, "dianet_lab.analysis.lab_results", fake)
             monkeypatch.setattr("dianet_lab.analysis.ledger.run_check", lambda name: computed.Computed(True, name))
             return CliRunner().invoke(app, ["claims", *options])
@@ -273,7 +281,7 @@ class TestCommand:
     def test_groups_the_claims_and_says_how_to_read_them(self, shown):
         text = shown({("sharing", "DIA - plain"): result("better")}).output
         titles = re.findall(r"^(\w[\w ]+): (\d+) of (\d+) *$", text, re.MULTILINE)
-        assert [title for title, _, _ in titles] == [SUPPORTED, TOO_SMALL, NOT_RUN]
+        assert [title for title, _, _ in titles] == [TOO_SMALL, NOT_RUN, COUNTED]
         assert sum(int(count) for _, count, _ in titles) == len(CLAIMS)
         assert "no confirmation of the paper" in text and "8x8 digits" in text
 
@@ -288,10 +296,9 @@ class TestCommand:
         assert told(result("", estimate=math.nan)) == ""
 
     def test_says_which_claims_that_were_not_run_could_be_settled_here(self, shown):
-        """At the paper's scale all primary ones but for the two about narrow networks; on digits none."""
+        """At the paper's scale all primary ones; on digits none; the others are told only, at any scale."""
         texts = [shown({}, "--profile", name).output for name in ("paper", "digits")]
         tested = [one for one in CLAIMS if one.study is not None]
-        assert [text.count("no: another scale") for text in texts] == [2, len(tested)]
         primary = {
             (study, contrast.name)
             for study in {one.study for one in tested}
@@ -299,8 +306,18 @@ class TestCommand:
             if contrast.primary
         }
         verdicts = sum((one.study, one.contrast) in primary for one in tested)
-        told_only = texts[0].count("told only")
-        assert verdicts > 0 and told_only == len(tested) - 2 - verdicts and "told only" not in texts[1]
+        assert verdicts > 0
+        assert [text.count("no: another scale") for text in texts] == [0, verdicts]
+        assert [text.count("told only") for text in texts] == [len(tested) - verdicts] * 2
+        assert "This store has no run of profile paper" in texts[0]
+
+    def test_a_contrast_that_another_study_ran_is_not_called_not_yet_run(self, monkeypatch):
+        """The eight arms on photographs stand in the study of cells, and answer what is asked of sharing."""
+        helps = next(one for one in CLAIMS if one.id == "shared-attention-helps")
+        row = ledger([helps], {("cell", helps.contrast): result("undecided")}, setting("digits")).iloc[0]
+        assert (row["study"], row["status"], row["link"]) == ("cell", TOO_SMALL, "04_cell.html")
+        own = {("cell", helps.contrast): result("worse"), ("sharing", helps.contrast): result("better")}
+        assert ledger([helps], own, setting("digits")).iloc[0]["verdict"] == "better"
 
     def test_explains_an_unknown_profile(self, shown):
         with pytest.raises(ConfigError, match="did you mean 'digits'"):

@@ -4,6 +4,7 @@ import itertools
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -95,6 +96,23 @@ def test_the_report_trains_as_many_networks_as_it_says():
     own = {(arm, seed) for study in tuned for arm in study.tuning.arms for seed in study.seeds_of(arm)}
     assert f"trains {len(ids)} small networks" in TEXT
     assert f"up to {len(trials) + len(own)} more" in " ".join(TEXT.split())
+
+
+@pytest.mark.parametrize(
+    ("folder", "contrast", "where"),
+    [
+        ("digits/01_sharing", "DIA - plain", "6.3 points above plain [+4.9, +7.7]"),
+        ("digits/01_sharing", "plain, gain 0.25 - plain", "6.9 [+5.2, +8.5]"),
+        ("cifar10/04_cell", "DIA - plain", "1.7 points above plain [+1.0, +2.5]"),
+        ("cifar10/04_cell", "DIA - best of plain and its starts", "−0.4 [−1.3, +0.5]"),
+    ],
+)
+def test_numbers_of_results_are_those_of_the_committed_tables(folder, contrast, where):
+    row = pd.read_csv(ROOT / f"results/{folder}/tables/contrasts.csv").set_index("contrast").loc[contrast]
+    low, high = row["points"] - row["±"], row["points"] + row["±"]
+    told = [float(number.replace("−", "-")) for number in re.findall(r"[−+]?\d+\.\d", where)]
+    assert told == [round(value, 1) for value in (row["points"], low, high)]
+    assert where in " ".join(TEXT.split())
 
 
 def test_the_profiles_are_those_that_there_are():

@@ -1,12 +1,13 @@
 """The overview: a card for each notebook in HTML, and the same in Markdown."""
 
 import base64
+from types import SimpleNamespace
 
 import pytest
 
 from dianet_lab import paths
 from dianet_lab.reports import write_index
-from dianet_lab.reports.record import OutcomeRecord, ReportRecord, report_folder
+from dianet_lab.reports.record import OutcomeRecord, ReportRecord, is_demonstration, report_folder
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 
@@ -86,6 +87,12 @@ def test_the_head_says_what_the_scale_is_and_warns_of_a_demonstration(leave, pro
     assert f"Scale {profile}: " in html and f"Scale {profile}: " in readme
     assert ("This is a demonstration, not evidence" in html) == loud
     assert ("THIS IS A DEMONSTRATION, NOT EVIDENCE" in readme) == loud
+
+
+def test_one_demonstration_does_not_mark_a_folder_of_evidence():
+    walk, study, silent = (SimpleNamespace(demonstration=said) for said in (True, False, None))
+    assert is_demonstration("cifar10", [walk, silent]) and not is_demonstration("cifar10", [walk, study])
+    assert not is_demonstration("cifar10", [silent]) and is_demonstration("quick", [silent, None])
 
 
 def test_an_empty_profile_has_an_overview_too(lab_home):

@@ -137,6 +137,12 @@ class TestRates:
         runs = Runs(study, pd.DataFrame(), pd.DataFrame(rows), {"DIA": 0.3, "plain": 0.3, "static per block": 0.1})
         said = wording.rates_sentence(runs)
         assert "Of 3 tuned arms, 2 took another rate than the common 0.1; for 1 of these" in said
+        lowest, highest = (end(row["rate"] for row in rows) for end in (min, max))
+        edge = sum(rate in (lowest, highest) for rate in runs.rates.values())
+        assert said.endswith(
+            f"{edge} of 3 took the lowest or the highest rate tried ({lowest:g} and {highest:g}): their "
+            "best may lie beyond."
+        )
 
     def test_says_so_where_nothing_was_tuned(self):
         assert "No arm" in wording.rates_sentence(Runs(get_study("depth", "quick"), pd.DataFrame()))
