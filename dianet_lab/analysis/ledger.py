@@ -20,7 +20,7 @@ from dianet_lab.analysis.verdict import BETTER, DEPENDS, EQUIVALENT, EXPLORATORY
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 TOO_SMALL, NOT_RUN = "not testable at this scale", "not yet run"
-COUNTED = "holds by counting"
+COUNTED = "true by counting"
 """Of a claim that a computation settles, with nothing trained: no support for anything about accuracy."""
 STATUSES = (SUPPORTED, CONTRADICTED, UNDECIDED, TOO_SMALL, NOT_RUN, COUNTED)
 
