@@ -193,7 +193,7 @@ class TestPlan:
 
     def test_counts_the_trials_and_the_runs_at_own_rates(self, lab):
         out = " ".join(lab("plan", "activation", "--profile", "smoke", "--workers", "1")[1].split())
-        tuned = 11  # the core arms, and three of the contrast
+        tuned = 12  # the core arms, three of the contrast, and the one that holds the slope equal
         assert f"and up to {tuned * 2 * 1 + tuned * 2} to find and use each arm's own learning rate" in out
 
     def test_prints_how_many_seeds_the_primary_contrasts_need(self, lab):
