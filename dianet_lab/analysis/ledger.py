@@ -86,7 +86,7 @@ def _computed_row(claim: Claim) -> dict[str, Any]:
 
 
 def _study_row(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]], setting: Setting) -> dict[str, Any]:
-    study = next((name for name in _studies(claim, results)), claim.study)
+    study = _study(claim, results)
     result = results.get((study, claim.contrast), {})
     status, why = judged(claim, result, setting)
     row = _head(claim) | {"study": study, "contrast": claim.contrast, "status": status, "why": why}
@@ -97,9 +97,10 @@ def _study_row(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]
     return row | told | {"direction": direction(told["estimate"])}
 
 
-def _studies(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[str]:
-    """The studies that have run the contrast, the claim's own first: arms of one name are the same in all of them."""
-    return sorted((study for study, name in results if name == claim.contrast), key=lambda study: study != claim.study)
+def _study(claim: Claim, results: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
+    """The claim's own study, or else one that has run the contrast: arms of one name are the same in all of them."""
+    ran = [study for study, name in results if name == claim.contrast]
+    return claim.study if claim.study in ran or not ran else ran[0]
 
 
 def judged(claim: Claim, result: Mapping[str, Any], setting: Setting) -> tuple[str, str]:
