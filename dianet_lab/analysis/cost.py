@@ -58,7 +58,7 @@ def describe(model: nn.Module, size: int = 32, name: str = "") -> pd.DataFrame:
 def _gates(model: nn.Module, images: Tensor) -> Tensor:
     if not stage_attentions(model):
         return torch.tensor([float("nan")])
-    with capture(model, spatial=True) as trace:
+    with capture(model, ["gate", "map"]) as trace:
         model(images)
     stages = trace.stages("map" if trace.has("map") else "gate")
     return torch.cat([torch.from_numpy(gates.values).flatten() for gates in stages])

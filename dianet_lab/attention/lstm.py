@@ -27,6 +27,17 @@ class LSTMState(NamedTuple):
     c: Tensor
 
 
+class CellStep(NamedTuple):
+    """One step of one cell, each ``[batch, channel]``: its gates and its new state; None for a gate that it lacks."""
+
+    i: Tensor | None
+    f: Tensor | None
+    g: Tensor
+    o: Tensor | None
+    h: Tensor
+    c: Tensor
+
+
 class DIACell(nn.Module):
     """One cell as two pure methods: :meth:`gates` and :meth:`update`.
 
@@ -160,15 +171,21 @@ class DIALSTM(RecurrentUnit):
         Args:
             embedding: added to the first cell's gates before their activations, ``[4 * channel]``.
         """
+        steps = self.steps(squeeze, state, embedding)
+        return self.gate(steps[-1].h), LSTMState(_stack([step.h for step in steps]), _stack([step.c for step in steps]))
+
+    def steps(
+        self, squeeze: Tensor, state: LSTMState | None = None, embedding: Tensor | None = None
+    ) -> list["CellStep"]:
+        """What each cell does in :meth:`excite`, from the lowest to the top one."""
         state = self.incoming(squeeze, state)
-        x, hidden, memory = squeeze, [], []
+        x, done = squeeze, []
         for index, cell in enumerate(self.cells):
             x = self.dropout(x) if index else x
             gates = cell.gates(x, state.h[index], None if index else embedding)
             x, c = cell.update(*gates, state.c[index])
-            hidden.append(x)
-            memory.append(c)
-        return self.gate(x), LSTMState(_stack(hidden), _stack(memory))
+            done.append(CellStep(*gates, x, c))
+        return done
 
     def dead(self, zero_state: bool) -> dict[str, Tensor]:
         if not zero_state:

@@ -70,17 +70,23 @@ class StageAttention(nn.Module):
         """The gate of one block: ``(branch [batch, channel, height, width], state) -> (gate or None, new state)``."""
         if self.owner[block] is None:
             return None, state
-        unit, position = self.units[self.owner[block]], block - self.share_from
+        unit = self.units[self.owner[block]]
         if isinstance(unit, ChannelUnit):
-            squeeze = unit.squeeze(branch)
-            embedding = () if self.embedding is None else (self.embedding(position),)
-            gate, new = unit.excite(squeeze, state, *embedding)
-            if self.clock is not None:
-                new = self.clock.tick(position, unit, squeeze, state, *embedding)
-        else:
-            squeeze = None
-            gate, new = unit(branch, state)
+            return self.excite(block, unit.squeeze(branch), state)
+        gate, new = unit(branch, state)
+        return self.points[str(block)](gate, new, None)
+
+    def excite(self, block: int, squeeze: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The same from a squeeze ``[batch, channel]``, which may have been made elsewhere; for channel units."""
+        unit, embedding = self.units[self.owner[block]], self.embedding_of(block)
+        gate, new = unit.excite(squeeze, state, *embedding)
+        if self.clock is not None:
+            new = self.clock.tick(block - self.share_from, unit, squeeze, state, *embedding)
         return self.points[str(block)](gate, new, squeeze)
+
+    def embedding_of(self, block: int) -> tuple[Tensor, ...]:
+        """What a block adds to its unit's gates, ``[4 * channel]`` of an LSTM; empty where there is no embedding."""
+        return () if self.embedding is None else (self.embedding(block - self.share_from),)
 
     def tie_start(self) -> None:
         """Copy the first unit's values to the others, where they shall start equal."""

@@ -46,7 +46,7 @@ class TestEveryPosition:
 
     def test_of_a_spatial_gate_is_its_mean_and_on_demand_the_gate_itself(self):
         model = network(AttentionConfig(unit="cbam"))
-        with capture(model, spatial=True) as trace:
+        with capture(model, ["gate", "map"]) as trace:
             model(IMAGES)
         maps = trace.array("map", 1)
         assert maps.dims == ("image", "block", "channel", "y", "x") and maps.shape == (3, 3, 8, 4, 4)
