@@ -1,18 +1,21 @@
 """How gates ``[image, block, channel]`` vary: over images, over classes and over layers."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
+from torch import nn
 
 from dianet_lab.analysis.capture import capture_images
-from dianet_lab.backbones.residual import ResidualNet
 from dianet_lab.config import RunConfig
 from dianet_lab.data.images import ImageData
 from dianet_lab.data.sources import load_data
 from dianet_lab.models import build_model
+from dianet_lab.seeding import seed_of
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
 
@@ -83,27 +86,59 @@ def shown_images(config: RunConfig) -> ImageData:
     )
 
 
-Network = tuple[dict[str, Any], ResidualNet, ImageData]
-"""``({"arm", "seed", "when"}, model, images)``; ``when`` is ``start`` (the seed's initial values) or ``end``."""
+class Network(NamedTuple):
+    """A network to look into.
+
+    ``which`` is ``{"arm", "seed", "when"}``, where ``when`` is ``start`` (the seed's initial values) or ``end``;
+    ``images`` are test images to show to it, ``train`` those that it was trained on (of at most as many).
+    """
+
+    which: dict[str, Any]
+    model: nn.Module
+    images: ImageData
+    train: ImageData
 
 
-def networks(study: Study, store: RunStore, arms: Sequence[str]) -> Iterator[Network]:
-    """The networks of a study's finished runs, each untrained and trained, with the images to show to it."""
-    for arm in arms:
+def networks(
+    study: Study, store: RunStore, arms: Sequence[str] | None = None, when: Sequence[str] = ("start", "end")
+) -> Iterator[Network]:
+    """The networks of a study's finished runs, each untrained and trained, with the images to show to it.
+
+    Args:
+        arms: all if not given.
+    """
+    for arm in study.arms if arms is None else arms:
         for seed in study.seeds:
             config = study.config(arm, seed)
             if config.run_id not in store or store.manifest(config.run_id)["status"] != "finished":
                 continue
-            which, images = {"arm": arm, "seed": seed}, shown_images(config)
-            start = build_model(config.model, images.in_channels, images.num_classes, seed)
-            yield which | {"when": "start"}, start, images
-            yield which | {"when": "end"}, store.load_model(config.run_id), images
+            which, images, train = {"arm": arm, "seed": seed}, shown_images(config), reference_images(config)
+            if "start" in when:
+                start = build_model(config.model, images.in_channels, images.num_classes, seed)
+                yield Network(which | {"when": "start"}, start.eval(), images, train)
+            if "end" in when:
+                yield Network(which | {"when": "end"}, store.load_model(config.run_id), images, train)
+
+
+def reference_images(config: RunConfig) -> ImageData:
+    """Of a run's own training images at most :data:`SHOWN`: those that means and norms are estimated on."""
+    train = load_data(config.data, config.seed).train
+    return train.select(torch.arange(min(SHOWN, len(train))))
+
+
+def pixels_shuffled(data: ImageData) -> ImageData:
+    """The images with the pixels of each in an order of its own: as much ink as before, and nothing to recognise."""
+    size, generator = data.images[0, 0].numel(), torch.Generator().manual_seed(seed_of("shuffled pixels"))
+    order = torch.rand(len(data), 1, size, generator=generator).argsort(2)
+    flat = data.images.flatten(2)
+    shuffled = flat.gather(2, order.expand_as(flat)).view_as(data.images)
+    return dataclasses.replace(data, images=shuffled)
 
 
 def gate_ranges(networks: Iterable[Network]) -> pd.DataFrame:
     """Quantiles of all gate values at the start and the end of training: ``arm, when, seed, mean, q05, ..., q95``."""
     rows = []
-    for which, model, images in networks:
+    for which, model, images, _ in networks:
         values = np.concatenate([gates.values.ravel() for gates in capture_images(model, images)])
         ends = np.quantile(values, list(QUANTILES.values()))
         rows.append(which | {"mean": float(values.mean())} | dict(zip(QUANTILES, map(float, ends), strict=True)))
@@ -118,7 +153,7 @@ def gate_measures(networks: Iterable[Network]) -> pd.DataFrame:
     over images taken out).
     """
     rows = []
-    for which, model, images in networks:
+    for which, model, images, _ in networks:
         stages = capture_images(model, images)
         spread = image_spread(stages).groupby("stage")["spread"].mean()
         for stage, gates in enumerate(stages):

@@ -1,47 +1,81 @@
-"""What a notebook about gates looks into: the networks of a study, or one stored run of whatever origin."""
+"""What a notebook about gates looks into: the networks of a study, one stored run, or a network of the user's own."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-import torch
 import yaml
+from torch import nn
 
 from dianet_lab.analysis import wording
-from dianet_lab.analysis.gates import Network, networks, shown_images
-from dianet_lab.attention.stage import stage_attentions
-from dianet_lab.backbones.residual import ResidualNet
+from dianet_lab.analysis.gates import Network, networks, pixels_shuffled, reference_images, shown_images
+from dianet_lab.analysis.own_network import load_own, names_own
+from dianet_lab.analysis.points import attentions
+from dianet_lab.analysis.under import accuracy, logits_under
 from dianet_lab.config import DataConfig, RunConfig
-from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
 from dianet_lab.interop.imports import as_trained
 from dianet_lab.models import build_model
-from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.contrast import Contrast, minus
+from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
+
+UNTRAINED, SHUFFLED = "untrained", "pixels shuffled"
+DRAWN = ("DIA", "SE shared", "SE per block")
+"""Arms that stand in every figure, with DIA untrained and DIA shown images without a shape."""
+
+
+class View(NamedTuple):
+    """A network as it is drawn, with the images that are shown to it."""
+
+    name: str
+    model: nn.Module
+    images: ImageData
 
 
 @dataclass(frozen=True)
 class Subject:
     """Networks to look into, and what may be said about them.
 
-    ``pictured`` are those that are drawn, the most interesting one first; ``start`` is where their gates start, about;
-    ``networks`` gives all, one after the other; ``runs`` is a table of them, ``test`` the images that they are shown,
-    ``contrasts`` what is compared, ``scale`` and ``casualties`` are sentences, ``origin`` is for the provenance.
+    ``arm`` is the one that it is about; ``views`` are the networks that are drawn, that one first, its controls after
+    it; ``start`` is where its gates start, about; ``networks(arms, when)`` gives all, one after the other, or those of
+    some arms; ``runs`` is a table of them with their ``test_accuracy``; ``contrasts`` is what is compared, ``scale``
+    and ``casualties`` are sentences, ``origin`` is for the provenance.
     """
 
-    pictured: dict[str, ResidualNet]
+    arm: str
+    views: list[View]
     start: float
-    networks: Callable[[], Iterable[Network]]
+    networks: Callable[..., Iterable[Network]]
     runs: pd.DataFrame
-    test: ImageData
     contrasts: list[Contrast]
     scale: str
     casualties: str
     origin: dict[str, Any]
+
+    @property
+    def test(self) -> ImageData:
+        """The test images that the first network is shown."""
+        return self.views[0].images
+
+    @property
+    def arms(self) -> list[str]:
+        """All arms that there are networks of."""
+        return list(dict.fromkeys(self.runs["arm"]))
+
+    def one(self, arm: str | None = None, when: str = "end") -> Network:
+        """The network of one arm (its own if none is named) and the first seed.
+
+        Raises:
+            LabError: there is none, as all runs of the arm have diverged.
+        """
+        for network in self.networks([arm or self.arm], [when]):
+            return network
+        raise LabError(f"no run of {arm or self.arm!r} finished, so there is no network to look into")
 
     def two_images(self, position: int) -> tuple[int, int]:
         """A position among the test images, and the first of another class.
@@ -55,31 +89,49 @@ class Subject:
         return position, int(others[0])
 
 
+def look(
+    study: Study,
+    store: RunStore,
+    run: str | None = None,
+    data: str | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+) -> Subject:
+    """What a notebook's parameters ask for: the study ``vectors``, of which is trained what is missing, or one network.
+
+    Args:
+        run: a stored run, or a network of the user's own as ``FILE.py:FUNCTION``; None for the study.
+        data: images to show to it, as a notebook's parameter names them; those that it was trained on if not given.
+    """
+    if run is None:
+        return of_study(study, store, run_study(study, store, workers=workers, device=device))
+    return of_own(run, data) if names_own(run) else of_run(store, run, data)
+
+
 def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
-    """The networks of the study ``vectors``: drawn are its first seed's, shared, per block and untrained.
+    """The networks of the study ``vectors``: drawn are its first seed's.
 
     Args:
         frame: what ``run_study`` gave.
     """
-    seed = study.seeds[0]
-    shared, single = (study.config(arm, seed) for arm in ("DIA", "per block, carried"))
-    test = shown_images(shared)
-    untrained = build_model(shared.model, test.in_channels, test.num_classes, seed)
+    main, seed = next(iter(study.arms)), study.seeds[0]
+    config = study.config(main, seed)
+    test = shown_images(config)
+    untrained = build_model(config.model, test.in_channels, test.num_classes, seed).eval()
+    trained = {arm: store.load_model(study.config(arm, seed).run_id) for arm in DRAWN}
+    views = [View(arm, model, test) for arm, model in trained.items()]
+    train = load_data(study.base.data, seed).train
     return Subject(
-        {
-            "shared": store.load_model(shared.run_id),
-            "per block": store.load_model(single.run_id),
-            "untrained": untrained,
-        },
+        main,
+        [*views, View(UNTRAINED, untrained, test), View(SHUFFLED, trained[main], pixels_shuffled(test))],
         _start(untrained),
-        lambda: networks(study, store, list(study.arms)),
+        lambda arms=None, when=("start", "end"): networks(study, store, arms, when),
         frame[["arm", "seed", "status", "test_accuracy", "train_accuracy"]],
-        test,
         [
-            Contrast("trained - untrained", {"DIA": 1, "DIA, untrained": -1}, primary=False),
-            Contrast("shared - per block", {"DIA": 1, "per block, carried": -1}, primary=False),
+            Contrast("trained - untrained", {main: 1, f"{main}, {UNTRAINED}": -1}, primary=False),
+            *minus(main, *(arm for arm in study.arms if arm != main)),
         ],
-        wording.scale_sentence(study, load_data(study.base.data, seed).train),
+        wording.scale_sentence(study, train),
         wording.casualties_sentence(frame),
         {"configuration": study.base, "seeds": list(study.seeds), "run_ids": list(frame["run_id"])},
     )
@@ -101,23 +153,59 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
         raise LabError(f"run {run_id} is a plain network, without a gate to look at")
     if data is not None:
         config = config.model_copy(update={"data": DataConfig.named(data, val_size=0)})
-    test = as_trained(shown_images(config), manifest)
+    test, train = (as_trained(images(config), manifest) for images in (shown_images, reference_images))
     model = store.load_model(run_id)
     _check_images(run_id, manifest["model"], test)
-    accuracy = _accuracy(model, test)
-    start = build_model(config.model, test.in_channels, test.num_classes, config.seed)
-    which = {"arm": run_id, "seed": config.seed}
+    start = build_model(config.model, test.in_channels, test.num_classes, config.seed).eval()
+    return _single(
+        run_id, config.seed, manifest["status"], model, start, test, train, _origin(config, run_id, manifest)
+    )
+
+
+def of_own(name: str, data: str | None = None) -> Subject:
+    """A network of the user's own, beside the same one untrained: see :mod:`~dianet_lab.analysis.own_network`.
+
+    Args:
+        name: ``FILE.py:FUNCTION``.
+        data: images to show to it; digits if not given.
+    """
+    model, start = load_own(name)
+    config = RunConfig(data=DataConfig.named(data or "digits", val_size=0))
+    test, train = shown_images(config), reference_images(config)
+    origin = {"configuration": yaml.safe_dump({"network": name, "data": config.data.source}, sort_keys=False)}
+    return _single(name, 0, "own", model, start, test, train, origin)
+
+
+def _single(
+    name: str,
+    seed: int,
+    status: str,
+    model: nn.Module,
+    start: nn.Module,
+    test: ImageData,
+    train: ImageData,
+    origin: dict[str, Any],
+) -> Subject:
+    """One network and itself untrained."""
+    which = {"arm": name, "seed": seed}
+    pair = [
+        Network(which | {"when": "start"}, start, test, train),
+        Network(which | {"when": "end"}, model, test, train),
+    ]
+    right = accuracy(logits_under(model, test), test)
     shown = f"{len(test):,} test images of {test.name}"
     return Subject(
-        {"this run": model, "untrained": start},
+        name,
+        [View("this run", model, test), View(UNTRAINED, start, test), View(SHUFFLED, model, pixels_shuffled(test))],
         _start(start),
-        lambda: [(which | {"when": "start"}, start, test), (which | {"when": "end"}, model, test)],
-        pd.DataFrame([which | {"status": manifest["status"], "test_accuracy": accuracy}]),
-        test,
-        [Contrast("trained - untrained", {run_id: 1, f"{run_id}, untrained": -1}, primary=False)],
-        f"Seen in one network ({run_id}) and {shown}, this says nothing about other networks.",
-        f"Its test accuracy on the {shown} is {100 * accuracy:.1f} %.",
-        _origin(config, run_id, manifest),
+        lambda arms=None, when=("start", "end"): [
+            network for network in pair if network.which["when"] in when and (arms is None or name in arms)
+        ],
+        pd.DataFrame([which | {"status": status, "test_accuracy": right}]),
+        [Contrast("trained - untrained", {name: 1, f"{name}, {UNTRAINED}": -1}, primary=False)],
+        f"Seen in one network ({name}) and {shown}, this says nothing about other networks.",
+        f"Its test accuracy on the {shown} is {100 * right:.1f} %.",
+        origin,
     )
 
 
@@ -130,15 +218,9 @@ def _check_images(run_id: str, shape: dict[str, int], test: ImageData) -> None:
         )
 
 
-@torch.no_grad()
-def _accuracy(model: ResidualNet, data: ImageData) -> float:
-    hits = [(model(batch).argmax(1) == labels).sum().item() for batch, labels in evaluation_batches(data, 250)]
-    return sum(hits) / len(data)
-
-
-def _start(model: ResidualNet) -> float:
+def _start(model: nn.Module) -> float:
     """Where the gates of a fresh unit of this network start, about."""
-    unit = next(iter(stage_attentions(model).values())).units[0]
+    unit = attentions(model)[0].units[0]
     return unit.initial_gate if unit.gate_start is None else unit.gate_start
 
 

@@ -28,7 +28,7 @@ def trained(study, store):
 
 def test_a_network_sees_images_normalised_as_its_own_seed_does(study, trained):
     """Its accuracy on them is the one that was stored; with another seed's mean and deviation it would not be."""
-    for which, model, images in networks(study, trained, list(ARMS)):
+    for which, model, images, _ in networks(study, trained, list(ARMS)):
         if which["when"] == "end":
             (batch, labels), result = (
                 next(evaluation_batches(images, 50)),

@@ -57,7 +57,7 @@ class TestRun:
         run_study(study, store, workers=1)
         run_id = study.config("DIA", 2).run_id
         seen = subject.of_run(store, run_id)
-        assert list(seen.pictured) == ["this run", "untrained"]
+        assert [view.name for view in seen.views] == ["this run", "untrained", "pixels shuffled"]
         assert seen.runs.loc[0, "test_accuracy"] == store.manifest(run_id)["result"]["test_accuracy"]
         assert len(gate_measures(seen.networks())) == 2 * 3
 
@@ -100,6 +100,16 @@ class TestStudy:
     def test_draws_its_first_seed_and_compares_all(self):
         store, study = RunStore(), get_study("vectors", "smoke", seeds=1, epochs=1)
         seen = subject.of_study(study, store, run_study(study, store, workers=1))
-        assert list(seen.pictured) == ["shared", "per block", "untrained"]
-        assert [contrast.name for contrast in seen.contrasts] == ["trained - untrained", "shared - per block"]
-        assert len(list(seen.networks())) == 2 * 3
+        drawn = ["DIA", "SE shared", "SE per block", "untrained", "pixels shuffled"]
+        assert [view.name for view in seen.views] == drawn
+        assert [contrast.name for contrast in seen.contrasts][:2] == ["trained - untrained", "DIA - per block, carried"]
+        assert len(list(seen.networks())) == 2 * 6
+        assert [n.which["when"] for n in seen.networks(["DIA"])] == ["start", "end"]
+        assert seen.one().which == {"arm": "DIA", "seed": 0, "when": "end"}
+
+    def test_shuffled_pixels_keep_their_ink(self):
+        study = get_study("vectors", "smoke", seeds=1, epochs=1)
+        seen = subject.look(study, RunStore(), workers=1)
+        images, shuffled = seen.views[0].images.images, seen.views[-1].images.images
+        assert not torch.equal(images, shuffled)
+        assert torch.equal(images.flatten(1).sort(1).values, shuffled.flatten(1).sort(1).values)

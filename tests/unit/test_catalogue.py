@@ -10,6 +10,7 @@ from dianet_lab.analysis.capture import capture
 from dianet_lab.analysis.gate_course import activation_starts
 from dianet_lab.backbones.registry import BACKBONES
 from dianet_lab.config import RunConfig
+from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError
 from dianet_lab.models import build_model
 from dianet_lab.profiles import PROFILES, get_profile
@@ -487,10 +488,12 @@ class TestChanges:
 
 
 class TestVectors:
-    def test_on_digits_it_trains_on_all_images_with_three_seeds(self):
-        study = get_study("vectors", "quick")
-        assert study.base.data.train_size is None and study.base.train.epochs == 20 and list(study.seeds) == [0, 1, 2]
-        assert study.keep_weights
+    @pytest.mark.parametrize("profile, epochs, seeds", [("quick", 24, 3), ("digits", 40, 5)])
+    def test_on_digits_it_trains_on_all_797_images_in_deep_networks(self, profile, epochs, seeds):
+        study = get_study("vectors", profile)
+        assert len(load_data(study.base.data, 0).train) == 797
+        assert study.base.train.epochs == epochs and list(study.seeds) == list(range(seeds))
+        assert study.keep_weights and study.base.model.blocks_per_stage >= 6
 
     def test_what_the_user_asks_for_is_done(self):
         study = get_study("vectors", "quick", epochs=30, train_size=50, seeds=6)

@@ -1,4 +1,4 @@
-"""Networks worth looking into: few arms, with their weights."""
+"""Networks worth looking into: trained on all images that there are, few arms, with their weights."""
 
 from dataclasses import replace
 
@@ -7,32 +7,43 @@ from dianet_lab.studies.catalog.arms import arm_changes
 from dianet_lab.studies.contrast import minus
 from dianet_lab.studies.study import Study, dotted
 
-SEEDS = 3
+ARMS = ("DIA", "per block, carried", "shared, no memory", "SE shared", "SE per block", "static per block")
+"""DIA, and what stands beside it: its cell per block, its cell without memory, SE shared and per block, and a gate
+that was trained without an image."""
+
+SEEDS, FULL_SEEDS = 3, 5
+"""Of a demonstration and of the other scales: with three, an interval excludes little."""
+
+DEEP = {"digits": 56}
+"""By scale: with nine blocks a stage there is room to see how far the memory reaches; six are the least that count."""
+
+SHARE = 0.4
+"""Of the scale's epochs on all digits: eight times the images of a usual run in 0.4 of its epochs."""
 
 
 def vectors_study(scale: Profile) -> Study:
-    """DIA, the same cell per block, and SE per block."""
-    arms = arm_changes(scale.base, ["DIA", "per block, carried", "SE per block"])
-    contrasts = minus("DIA", "per block, carried", "SE per block", delta=scale.delta)
+    """Arms and seeds of the networks that the notebooks 10 to 15 and 30 look into."""
     return Study(
         "vectors",
         scale.base,
-        arms=arms,
+        arms=arm_changes(scale.base, ARMS),
         seeds=range(scale.seeds),
-        contrasts=contrasts,
+        contrasts=minus(*ARMS, delta=scale.delta),
         threads=scale.threads,
         keep_weights=True,
     )
 
 
 def for_looking_into(scale: Profile, source: str) -> Profile:
-    """The scale of ``vectors``: three seeds; on digits, all the images there are, since 100 hardly move a gate.
+    """The scale of ``vectors``: few seeds; on digits, all training images, since 100 hardly move a gate.
 
-    These are six times the images, so a third of the epochs are twice the updates.
+    No learning rate is chosen, so that no validation images are needed either.
     """
     base = scale.base
     if source == "digits":
-        train = base.train.with_epochs(max(2, round(base.train.epochs / 3)))
+        train = base.train.with_epochs(max(2, round(SHARE * base.train.epochs)))
         train = train.model_copy(update={"eval_every": train.epochs})
-        base = base.override({"data.train_size": None, **dotted("train", train.model_dump())})
-    return replace(scale, base=base, seeds=min(SEEDS, scale.seeds))
+        changes = {"data.train_size": None, "data.val_size": 0, "model.depth": DEEP.get(scale.name, base.model.depth)}
+        base = base.override({**changes, **dotted("train", train.model_dump())})
+    few = SEEDS if scale.demonstration else FULL_SEEDS
+    return replace(scale, base=base, seeds=min(few, scale.seeds))
