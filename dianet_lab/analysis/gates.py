@@ -29,7 +29,7 @@ def image_spread(stages: Sequence[xr.DataArray]) -> pd.DataFrame:
     """How much a channel's gate varies over images: ``stage, block, spread`` (mean over channels of the sd)."""
     rows = []
     for stage, gates in enumerate(stages):
-        spread = gates.std("image").mean("channel")
+        spread = gates.astype(np.float64).std("image").mean("channel")  # in float32 a constant would seem to vary
         rows += [
             {"stage": stage, "block": int(b), "spread": float(v)} for b, v in zip(gates.block, spread, strict=True)
         ]

@@ -1,0 +1,243 @@
+"""What the memory carries: states are changed between two blocks, and what moves behind them is measured.
+
+Two modes. ``total``: the network runs on, so that a changed gate changes the features and these the later gates.
+``memory``: the squeezes are clamped to the recorded ones, so that the change reaches later gates through the state alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from dianet_lab.analysis.capture import CELL_GATES, USUAL, capture
+from dianet_lab.analysis.interventions import HoldForget, Intervention, Replace, SetState, intervene
+from dianet_lab.analysis.points import attentions
+from dianet_lab.analysis.under import BATCH, walk
+from dianet_lab.data.batches import evaluation_batches
+from dianet_lab.data.images import ImageData
+from dianet_lab.errors import LabError
+from dianet_lab.seeding import seed_of
+
+KINDS = ("zero", "mean", "same class", "other class", "random")
+"""What the state of an image becomes: zero; the block's mean over training images; that of another image of the same
+class or of another one; itself plus a random vector as long as the way to the other image's state."""
+
+MODES = ("total", "memory")
+RESOLUTION = 1e-5
+"""A gate that varies by less over images does not vary, in float32."""
+
+NOTICED = 0.1
+"""Of a gate's standard deviation over images: how far it must move for the memory to have reached it."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One network's forward pass over some images, stage by stage.
+
+    ``gates`` and ``squeezes`` are ``[image, block, channel]``, ``states`` the parts of the state, such as h and c, each
+    ``[cells, image, block, channel]``; ``forget`` is the forget gate like the gates, or None.
+    """
+
+    batch: Tensor
+    labels: Tensor
+    logits: Tensor
+    blocks: list[list[int]]
+    gates: list[Tensor]
+    squeezes: list[Tensor]
+    states: list[dict[str, Tensor]]
+    forget: list[Tensor | None]
+
+
+@torch.no_grad()
+def recorded(model: nn.Module, data: ImageData, limit: int = BATCH) -> Recorded:
+    """The first ``limit`` images through a model in eval mode, in one batch.
+
+    Raises:
+        LabError: a unit without a memory, or one that sees whole branches.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    batch, labels = next(evaluation_batches(data, min(limit, len(data)), device=device))
+    with capture(model, (*USUAL, *CELL_GATES)) as trace:
+        logits = model(batch)
+    if not (trace.has("h") and trace.has("squeeze")):
+        raise LabError("this network's units have no memory: there is no state to look at or to change")
+    stages = trace.datasets()
+    tensor = {name: [torch.from_numpy(stage[name].values) for stage in stages] for name in ("gate", "squeeze")}
+    parts = [{name: _all_cells(stage, name) for name in ("h", "c") if name in stage} for stage in stages]
+    forget = [torch.from_numpy(stage["f"].values) if "f" in stage else None for stage in stages]
+    blocks = [stage["block"].values.tolist() for stage in stages]
+    return Recorded(batch, labels.cpu(), logits.cpu(), blocks, tensor["gate"], tensor["squeeze"], parts, forget)
+
+
+def _all_cells(stage, name: str) -> Tensor:
+    """``[cells, image, block, channel]``, the top cell last."""
+    lower = sorted(key for key in stage.data_vars if key.startswith(f"{name}."))
+    return torch.stack([torch.from_numpy(stage[key].values) for key in (*lower, name)])
+
+
+def donors(labels: Tensor, same: bool, generator: torch.Generator) -> Tensor:
+    """For each image another one of the same class, or one of another class; itself where there is none."""
+    chosen = torch.arange(len(labels))
+    for image, label in enumerate(labels):
+        fits = (labels == label) if same else (labels != label)
+        fits[image] = False
+        candidates = fits.nonzero()[:, 0]
+        if len(candidates):
+            chosen[image] = candidates[torch.randint(len(candidates), (1,), generator=generator)]
+    return chosen
+
+
+def changed_state(
+    kind: str, here: dict[str, Tensor], mean: dict[str, Tensor], labels: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """What the state after one block becomes.
+
+    Args:
+        kind: of :data:`KINDS`.
+        here: its parts, each ``[cells, image, channel]``; ``mean`` likewise ``[cells, 1, channel]``.
+    """
+    if kind == "zero":
+        return {name: torch.zeros_like(part) for name, part in here.items()}
+    if kind == "mean":
+        return {name: mean[name].expand_as(part) for name, part in here.items()}
+    order = donors(labels, kind == "same class", generator)
+    other = {name: part[:, order] for name, part in here.items()}
+    if kind != "random":
+        return other
+    noise = {name: torch.randn(part.shape, generator=generator) for name, part in here.items()}
+    way = sum(((other[name] - part) ** 2).sum((0, 2)) for name, part in here.items()).sqrt()
+    length = sum((part**2).sum((0, 2)) for part in noise.values()).sqrt()
+    return {name: part + noise[name] * (way / length)[:, None] for name, part in here.items()}
+
+
+def state_effects(
+    model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Change the state behind every block but the last of each stage, in every way, in both modes.
+
+    Returns:
+        gates: a row a change and later block: ``kind, mode, stage, source, target, effect``: how far the gates of block
+            ``target`` move (root mean square over images and channels) over their standard deviation over images.
+        outputs: a row a change: ``kind, mode, stage, source, accuracy, flips, kl``; ``flips`` is the share of images
+            whose predicted class changes, ``kl`` the mean divergence (nats) of the class probabilities from the intact.
+    """
+    run, reference = recorded(model, images, limit), recorded(model, train, limit)
+    generator = torch.Generator().manual_seed(seed_of("state effects", seed))
+    gates, outputs = [], []
+    for stage, blocks in enumerate(run.blocks):
+        for index, block in enumerate(blocks[:-1]):
+            here = {name: part[:, :, index] for name, part in run.states[stage].items()}
+            mean = {name: part[:, :, index].mean(1, keepdim=True) for name, part in reference.states[stage].items()}
+            for kind in KINDS:
+                new = changed_state(kind, here, mean, run.labels, generator)
+                which = {"kind": kind, "stage": stage, "source": block}
+                for mode, moved, logits in both_modes(model, run, stage, index, SetState(stage, block, **new)):
+                    gates += [which | {"mode": mode} | row for row in _moved(run, stage, index, moved)]
+                    outputs.append(which | {"mode": mode} | _outputs(run, logits))
+    return pd.DataFrame(gates), pd.DataFrame(outputs)
+
+
+def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH) -> pd.DataFrame:
+    """Hold the forget gates of a stage at their mean over training images, or at 1 (nothing is forgotten) or 0.
+
+    Returns:
+        ``held, mode, stage, effect`` (as in :func:`state_effects`, mean over the stage's blocks), ``accuracy, flips,
+        kl``; without a row for a stage whose unit has no forget gate that can be held.
+    """
+    run, reference = recorded(model, images, limit), recorded(model, train, limit)
+    rows = []
+    for stage, forget in enumerate(reference.forget):
+        if forget is None or len(run.states[stage]["h"]) > 1:
+            continue
+        means = forget.mean(0)
+        for held in ("mean", "1", "0"):
+            values = [mean if held == "mean" else float(held) for mean in means]
+            each = [HoldForget(stage, b, forget=v) for b, v in zip(run.blocks[stage], values, strict=True)]
+            for mode, moved, logits in both_modes(model, run, stage, -1, *each):
+                effect = float(np.mean([row["effect"] for row in _moved(run, stage, -1, moved)]))
+                rows.append({"held": held, "mode": mode, "stage": stage, "effect": effect} | _outputs(run, logits))
+    return pd.DataFrame(rows, columns=["held", "mode", "stage", "effect", "accuracy", "flips", "kl"])
+
+
+@torch.no_grad()
+def both_modes(model: nn.Module, run: Recorded, stage: int, index: int, *changes: Intervention):
+    """Yields ``(mode, gates of the stage [image, block, channel], logits)`` under interventions behind a block.
+
+    In the mode ``memory`` the network runs with the gates that the recorded squeezes give; before the change, these are
+    the recorded gates.
+    """
+    with intervene(model, *changes), capture(model, ["gate"]) as trace:
+        logits = model(run.batch)
+    yield "total", torch.from_numpy(trace.array("gate", stage).values), logits.cpu()
+    with intervene(model, *changes):
+        moved = walk(attentions(model)[stage], run.squeezes[stage])
+    later = list(enumerate(run.blocks[stage]))[index + 1 :]
+    with intervene(model, *(Replace(stage, block, gate=moved[:, place]) for place, block in later)):
+        yield "memory", moved, model(run.batch).cpu()
+
+
+def _moved(run: Recorded, stage: int, index: int, moved: Tensor) -> list[dict[str, float]]:
+    """``target, effect`` of every block behind position ``index``."""
+    intact = run.gates[stage].double()
+    distance = (moved.double() - intact).square().mean((0, 2)).sqrt()
+    spread = intact.var(0, correction=0).mean(1).sqrt().clamp_min(RESOLUTION)
+    return [
+        {"target": block, "effect": float(distance[place] / spread[place])}
+        for place, block in enumerate(run.blocks[stage])
+        if place > index
+    ]
+
+
+def _outputs(run: Recorded, logits: Tensor) -> dict[str, float]:
+    intact, found = run.logits.double().log_softmax(1), logits.double().log_softmax(1)
+    return {
+        "accuracy": (logits.argmax(1) == run.labels).double().mean().item(),
+        "flips": (logits.argmax(1) != run.logits.argmax(1)).double().mean().item(),
+        "kl": (intact.exp() * (intact - found)).sum(1).mean().item(),
+    }
+
+
+def memory_map(model: nn.Module, images: ImageData, seed: int = 0, limit: int = BATCH) -> pd.DataFrame:
+    """How much the state of one block moves the gate of a later one, through the memory alone.
+
+    The state behind block ``source`` becomes that of another image, of whatever class, with all squeezes clamped.
+
+    Returns:
+        ``stage, source, target, effect``: see :func:`state_effects`.
+    """
+    run = recorded(model, images, limit)
+    generator = torch.Generator().manual_seed(seed_of("memory map", seed))
+    order = (torch.arange(len(run.labels)) + torch.randint(1, len(run.labels), (1,), generator=generator)) % len(
+        run.labels
+    )
+    rows = []
+    for stage, blocks in enumerate(run.blocks):
+        for index, block in enumerate(blocks[:-1]):
+            new = {name: part[:, :, index][:, order] for name, part in run.states[stage].items()}
+            with intervene(model, SetState(stage, block, **new)):
+                moved = walk(attentions(model)[stage], run.squeezes[stage])
+            rows += [{"stage": stage, "source": block} | row for row in _moved(run, stage, index, moved)]
+    return pd.DataFrame(rows)
+
+
+def by_distance(effects: pd.DataFrame) -> pd.DataFrame:
+    """The mean effect over sources by distance in blocks: the columns of the frame other than source and target.
+
+    Args:
+        effects: with ``source, target, effect`` and whatever else tells rows apart.
+    """
+    others = [name for name in effects if name not in ("source", "target", "effect", "distance")]
+    frame = effects.assign(distance=effects["target"] - effects["source"])
+    return frame.groupby([*others, "distance"], sort=False)["effect"].mean().reset_index()
+
+
+def reach(curve: pd.DataFrame) -> int:
+    """Up to which distance a curve of :func:`by_distance` stays at :data:`NOTICED` or above; 0 if nowhere."""
+    ordered = curve.sort_values("distance")
+    above = (ordered["effect"] >= NOTICED).to_numpy()
+    return int(
+        ordered["distance"].to_numpy()[: int(np.argmin(above)) if not above.all() else len(above)].max(initial=0)
+    )
