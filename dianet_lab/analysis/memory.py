@@ -1,7 +1,7 @@
 """What the memory carries: states are changed between two blocks, and what moves behind them is measured.
 
 Two modes. ``total``: the network runs on, so that a changed gate changes the features and these the later gates.
-``memory``: the squeezes are clamped to the recorded ones, so that the change reaches later gates through the state alone.
+``memory``: squeezes are clamped to the recorded ones, so that the change reaches later gates through the state alone.
 """
 
 from dataclasses import dataclass
@@ -114,9 +114,13 @@ def changed_state(
 
 
 def state_effects(
-    model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH, seed: int = 0
+    model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH, seed: int = 0, answers: bool = True
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Change the state behind every block but the last of each stage, in every way, in both modes.
+
+    Args:
+        answers: whether the network is run; without, there is the mode ``memory`` only, and no row of outputs, in a
+            twentieth of the time.
 
     Returns:
         gates: a row a change and later block: ``kind, mode, stage, source, target, effect``: how far the gates of block
@@ -132,12 +136,22 @@ def state_effects(
             here = {name: part[:, :, index] for name, part in run.states[stage].items()}
             mean = {name: part[:, :, index].mean(1, keepdim=True) for name, part in reference.states[stage].items()}
             for kind in KINDS:
-                new = changed_state(kind, here, mean, run.labels, generator)
+                change = SetState(stage, block, **changed_state(kind, here, mean, run.labels, generator))
                 which = {"kind": kind, "stage": stage, "source": block}
-                for mode, moved, logits in both_modes(model, run, stage, index, SetState(stage, block, **new)):
+                if not answers:
+                    moved = _through_memory(model, run, stage, change)
+                    gates += [which | {"mode": "memory"} | row for row in _moved(run, stage, index, moved)]
+                    continue
+                for mode, moved, logits in both_modes(model, run, stage, index, change):
                     gates += [which | {"mode": mode} | row for row in _moved(run, stage, index, moved)]
                     outputs.append(which | {"mode": mode} | _outputs(run, logits))
     return pd.DataFrame(gates), pd.DataFrame(outputs)
+
+
+def _through_memory(model: nn.Module, run: Recorded, stage: int, *changes: Intervention) -> Tensor:
+    """The gates of a stage ``[image, block, channel]`` that a change gives to the recorded squeezes."""
+    with intervene(model, *changes):
+        return walk(attentions(model)[stage], run.squeezes[stage])
 
 
 def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH) -> pd.DataFrame:
@@ -172,8 +186,7 @@ def both_modes(model: nn.Module, run: Recorded, stage: int, index: int, *changes
     with intervene(model, *changes), capture(model, ["gate"]) as trace:
         logits = model(run.batch)
     yield "total", torch.from_numpy(trace.array("gate", stage).values), logits.cpu()
-    with intervene(model, *changes):
-        moved = walk(attentions(model)[stage], run.squeezes[stage])
+    moved = _through_memory(model, run, stage, *changes)
     later = list(enumerate(run.blocks[stage]))[index + 1 :]
     with intervene(model, *(Replace(stage, block, gate=moved[:, place]) for place, block in later)):
         yield "memory", moved, model(run.batch).cpu()
@@ -210,15 +223,13 @@ def memory_map(model: nn.Module, images: ImageData, seed: int = 0, limit: int = 
     """
     run = recorded(model, images, limit)
     generator = torch.Generator().manual_seed(seed_of("memory map", seed))
-    order = (torch.arange(len(run.labels)) + torch.randint(1, len(run.labels), (1,), generator=generator)) % len(
-        run.labels
-    )
+    count = len(run.labels)
+    order = (torch.arange(count) + torch.randint(1, count, (1,), generator=generator)) % count
     rows = []
     for stage, blocks in enumerate(run.blocks):
         for index, block in enumerate(blocks[:-1]):
             new = {name: part[:, :, index][:, order] for name, part in run.states[stage].items()}
-            with intervene(model, SetState(stage, block, **new)):
-                moved = walk(attentions(model)[stage], run.squeezes[stage])
+            moved = _through_memory(model, run, stage, SetState(stage, block, **new))
             rows += [{"stage": stage, "source": block} | row for row in _moved(run, stage, index, moved)]
     return pd.DataFrame(rows)
 
@@ -236,8 +247,9 @@ def by_distance(effects: pd.DataFrame) -> pd.DataFrame:
 
 def reach(curve: pd.DataFrame) -> int:
     """Up to which distance a curve of :func:`by_distance` stays at :data:`NOTICED` or above; 0 if nowhere."""
-    ordered = curve.sort_values("distance")
-    above = (ordered["effect"] >= NOTICED).to_numpy()
-    return int(
-        ordered["distance"].to_numpy()[: int(np.argmin(above)) if not above.all() else len(above)].max(initial=0)
-    )
+    far = 0
+    for row in curve.sort_values("distance").itertuples():
+        if row.effect < NOTICED:
+            break
+        far = int(row.distance)
+    return far

@@ -34,10 +34,10 @@ Pairs = frozenset[tuple[int, int]]
 class Truth:
     """What holds of a planted stage.
 
-    ``image``: whether any gate depends on the image; ``drifts``: whether gates that do not differ from block to block;
-    ``memory``: (source, target) pairs of which another image's state moves the target's gate; ``copies``: neighbours with
-    equal gates; ``gain``: pairs of which the source's h tells of the target's h what its squeeze and the h before it
-    do not.
+    ``image``: whether any gate depends on the image; ``drifts``: of gates that do not, whether they differ from block
+    to block; ``memory``: (source, target) pairs of which another image's state moves the target's gate; ``copies``:
+    neighbours with equal gates; ``gain``: pairs of which the source's h tells of the target's h what its squeeze and
+    the h before it do not.
     """
 
     image: bool

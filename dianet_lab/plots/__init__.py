@@ -15,12 +15,14 @@ from dianet_lab.plots.gates import (
 )
 from dianet_lab.plots.history import plot_history
 from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
+from dianet_lab.plots.memory import plot_answers, plot_by_distance
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.rates import plot_rates
 from dianet_lab.plots.recipes import plot_recipes
 from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
 from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
+from dianet_lab.plots.triangles import plot_triangles
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "plot_accuracy_against",
     "plot_accuracy_by_depth",
     "plot_activation_ranges",
+    "plot_answers",
     "plot_arms",
     "plot_blocks",
+    "plot_by_distance",
     "plot_cell_diagram",
     "plot_class_gates",
     "plot_cost_by_depth",
@@ -53,6 +57,7 @@ __all__ = [
     "plot_recipes",
     "plot_seed_means",
     "plot_stage_schematic",
+    "plot_triangles",
     "plot_units_by_depth",
     "plot_wirings",
     "set_style",

@@ -1,0 +1,95 @@
+"""The measures of :mod:`~dianet_lab.analysis.memory` over the networks of a study, in tidy frames."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from dianet_lab.analysis.gates import Network
+from dianet_lab.analysis.memory import by_distance, forget_effects, reach, state_effects
+from dianet_lab.analysis.points import attentions
+from dianet_lab.analysis.subject import UNTRAINED, Subject
+from dianet_lab.errors import LabError
+
+WHICH = ["arm", "seed"]
+
+
+class MemoryFrames(NamedTuple):
+    """``gates``, ``outputs`` and ``forget`` as in :mod:`~dianet_lab.analysis.memory`, with ``arm`` and ``seed``.
+
+    The arm of an untrained network ends in ``, untrained``.
+    """
+
+    gates: pd.DataFrame
+    outputs: pd.DataFrame
+    forget: pd.DataFrame
+
+
+def measure_memory(networks: Iterable[Network], limit: int, answering: str) -> MemoryFrames:
+    """Intervene on the states of each network, for the first ``limit`` of its test images.
+
+    Args:
+        answering: the arm whose trained networks are run, so that there are outputs and both modes; of the others there
+            are the gates through the memory alone.
+
+    Raises:
+        LabError: a network without a memory.
+    """
+    parts: tuple[list, list, list] = ([], [], [])
+    for which, model, images, train in networks:
+        arm = which["arm"] if which["when"] == "end" else f"{which['arm']}, {UNTRAINED}"
+        run = arm == answering
+        found = [*state_effects(model, images, train, limit, which["seed"], run)]
+        found += [forget_effects(model, images, train, limit)] * run
+        for kept, frame in zip(parts, found, strict=False):
+            kept.append(frame.assign(arm=arm, seed=which["seed"]))
+    return MemoryFrames(*(pd.concat(kept, ignore_index=True) for kept in parts))
+
+
+def arms_with_memory(seen: Subject) -> list[str]:
+    """The arms of a subject whose units look at a state.
+
+    Raises:
+        LabError: none does, so that there is no memory to change.
+    """
+    units = {arm: [unit for stage in attentions(seen.one(arm).model) for unit in stage.units] for arm in seen.arms}
+    found = [arm for arm, each in units.items() if all(getattr(unit, "recurrent", False) for unit in each)]
+    if not found:
+        raise LabError(f"{', '.join(seen.arms)}: the units have no memory, so there is none to change or to follow")
+    return found
+
+
+def distance_curves(gates: pd.DataFrame) -> pd.DataFrame:
+    """``arm, seed, kind, mode, stage, distance, effect``: mean over the sources."""
+    return by_distance(gates[[*WHICH, "kind", "mode", "stage", "source", "target", "effect"]])
+
+
+def reaches(curves: pd.DataFrame) -> pd.DataFrame:
+    """``arm, seed, kind, mode, stage, reach``: see :func:`~dianet_lab.analysis.memory.reach`."""
+    groups = curves.groupby([*WHICH, "kind", "mode", "stage"], sort=False)
+    return pd.DataFrame([dict(zip(groups.keys, key, strict=True)) | {"reach": reach(part)} for key, part in groups])
+
+
+def halvings(curves: pd.DataFrame) -> pd.DataFrame:
+    """``arm, seed, kind, mode, stage, kept``: what is left of an effect after one layer more, a geometric mean.
+
+    From distance 1 to the farthest that still moves a gate by more than rounding (1e-4 of its deviation).
+    """
+    rows = []
+    for key, part in curves.groupby([*WHICH, "kind", "mode", "stage"], sort=False):
+        ordered = part[part["effect"] > 1e-4].sort_values("distance")
+        near, far = (ordered.iloc[at] for at in (0, -1)) if len(ordered) > 1 else (None, None)
+        kept = float("nan") if near is None else (far.effect / near.effect) ** (1 / (far.distance - near.distance))
+        rows.append(dict(zip([*WHICH, "kind", "mode", "stage"], key, strict=True)) | {"kept": kept})
+    return pd.DataFrame(rows)
+
+
+def as_arms(frame: pd.DataFrame, value: str, *names: str) -> pd.DataFrame:
+    """``arm, seed, status`` and the mean of ``value``, so that ``effects`` can compare what ``names`` tell apart.
+
+    The arm becomes ``DIA: other class`` where ``names`` is ``kind``.
+    """
+    means = frame.groupby([*WHICH, *names], sort=False)[value].mean().reset_index()
+    words = [means["arm"], *(means[name].astype(str) for name in names)]
+    arms = words[0].str.cat(words[1:], sep=": ") if names else words[0]
+    return means.assign(arm=arms, status="finished")

@@ -1,0 +1,51 @@
+"""What a report may say of the memory, in sentences made of its numbers."""
+
+import pandas as pd
+
+from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.phrases import plural, span
+
+
+def with_interval(values: pd.Series, digits: int = 2, scale: float = 1.0) -> str:
+    """``0.41 [0.36, 0.47]``: the mean over seeds with its 95 % t interval, without one of a single seed."""
+    mean, low, high = t_interval(scale * values.to_numpy(float))
+    text = written(mean, digits)
+    return text if low != low else f"{text} [{written(low, digits)}, {written(high, digits)}]"
+
+
+def reach_sentence(curves: pd.DataFrame, reaches: pd.DataFrame, arm: str, untrained: str) -> str:
+    """How far another image's state moves gates through the memory alone, trained and untrained.
+
+    Args:
+        curves, reaches: of :mod:`~dianet_lab.analysis.memory_frames`, of which the kind ``other class`` counts.
+    """
+    swap = curves[(curves["kind"] == "other class") & (curves["mode"] == "memory")]
+    near = {d: swap[(swap["arm"] == arm) & (swap["distance"] == d)].groupby("seed")["effect"].mean() for d in (1, 2)}
+    far = reaches[(reaches["kind"] == "other class") & (reaches["mode"] == "memory")]
+    ranges = [span(far.loc[far["arm"] == name, "reach"], 0) for name in (arm, untrained)]
+    next_but_one = f", of the one after it by {with_interval(near[2])}" if len(near[2]) else ""
+    return (
+        f"Through the memory alone, the state of an image of another class moves the gates of the next block by "
+        f"{with_interval(near[1])} of their standard deviation over images{next_but_one}; by a tenth it still moves "
+        f"those {ranges[0]} blocks on (by stage and seed), in the untrained network those {ranges[1]} on."
+    )
+
+
+def answers_sentence(outputs: pd.DataFrame, arm: str) -> str:
+    """What changes of the memory do to predictions: a swap, and a reset to zero, behind one block."""
+    mine = outputs[(outputs["arm"] == arm) & (outputs["mode"] == "total")]
+    flips = {kind: mine[mine["kind"] == kind].groupby("seed")["flips"].mean() for kind in ("other class", "zero")}
+    changes = len(mine.groupby(["stage", "source"]))
+    return (
+        f"Of the predictions, that swap behind one block changes {with_interval(flips['other class'], 2, 100)} %, a "
+        f"reset to zero {with_interval(flips['zero'], 2, 100)} % (mean over the {plural(changes, 'block')} that have "
+        "a later one)."
+    )
+
+
+def modes_sentence(gates: pd.DataFrame, arm: str) -> str:
+    """How much of the movement of later gates goes through the memory, not through the features."""
+    swap = gates[(gates["arm"] == arm) & (gates["kind"] == "other class")]
+    means = swap.groupby(["seed", "mode"])["effect"].mean().unstack("mode")
+    ratio = with_interval(means["total"] / means["memory"], 3)
+    return f"With features computed anew, later gates move {ratio} times as far as through the memory alone."

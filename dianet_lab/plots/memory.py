@@ -1,0 +1,131 @@
+"""How far a change of the memory reaches: effects on gates by distance in blocks, and on what the network answers."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from dianet_lab.analysis.interval import t_interval
+from dianet_lab.plots.style import FAINT, INK, ArmStyle, arm_style, legend_above, own_axes, require
+
+KIND_STYLES = {
+    "zero": ArmStyle("#2b2b2b", "X"),
+    "mean": ArmStyle("#8d6e5a", "s"),
+    "same class": ArmStyle("#009e73", "o"),
+    "other class": ArmStyle("#d55e00", "^"),
+    "random": ArmStyle("#8c8c8c", "v"),
+}
+"""Of what a state becomes; colours that no arm of these figures has."""
+
+MODE_LINES = {"memory": "-", "total": (0, (2, 1.5))}
+FLOOR = 1e-3
+"""What is smaller is drawn here: a thousandth of a gate's deviation is nothing."""
+
+
+def plot_by_distance(
+    curves: pd.DataFrame,
+    *,
+    hue: str = "arm",
+    noticed: float | None = None,
+    axes: Sequence[Axes] | None = None,
+    width: float = 9,
+) -> list[Axes]:
+    """How far gates move against the distance in blocks, a panel a stage, on a logarithmic scale.
+
+    Dots are geometric means over seeds, bars the 95 % t intervals of the logarithm; lines of the mode ``total`` are
+    dashed.
+
+    Args:
+        curves: tidy: stage, seed, distance, effect, ``hue`` and, where there are both, mode.
+        hue: ``arm`` or ``kind``, a line each.
+        noticed: where a line is drawn under which a gate counts as not reached.
+        axes: one a stage; a new figure otherwise.
+    """
+    require(curves, ["stage", "seed", "distance", "effect", hue])
+    stages = sorted(curves["stage"].unique())
+    if axes is None:
+        _, made = plt.subplots(1, len(stages), figsize=(width, 3.9), sharey=True, squeeze=False, layout="constrained")
+        axes = list(made[0])
+    names, modes = list(dict.fromkeys(curves[hue])), list(dict.fromkeys(curves.get("mode", pd.Series(["memory"]))))
+    for ax, stage in zip(axes, stages, strict=True):
+        part = curves[curves["stage"] == stage]
+        for place, name in enumerate(names):
+            for mode in modes:
+                rows = part[(part[hue] == name) & (part["mode"].eq(mode) if "mode" in part else True)]
+                shift = 0.08 * (place - (len(names) - 1) / 2)
+                _line(ax, rows, _style(hue, name), MODE_LINES[mode], shift)
+        ax.set(title=f"stage {stage}", xlabel="distance (blocks)", yscale="log")
+        ax.set_xticks(sorted(part["distance"].unique()))
+        if noticed is not None:
+            ax.axhline(noticed, color=FAINT, linewidth=1, zorder=0, gid="noticed")
+    axes[0].set_ylabel("gate moved by (its standard\ndeviations over images)")
+    _key(axes[0], hue, names, modes)
+    return list(axes)
+
+
+def _line(ax: Axes, rows: pd.DataFrame, style: ArmStyle, dashes: str | tuple, shift: float) -> None:
+    groups = [(distance, part["effect"].to_numpy(float)) for distance, part in rows.groupby("distance")]
+    if not groups:
+        return
+    at = np.array([distance for distance, _ in groups]) + shift
+    ends = np.exp([t_interval(np.log(np.maximum(values, FLOOR))) for _, values in groups])
+    mean, low, high = ends.T
+    look = {"color": style.color, "marker": style.marker, "linestyle": dashes, "markeredgecolor": "white"}
+    ax.plot(at, mean, markersize=5.5, linewidth=1.4, **look)
+    known = ~np.isnan(low)
+    if known.any():
+        ax.vlines(at[known], np.maximum(low[known], FLOOR), high[known], color=style.color, linewidth=1)
+
+
+def _style(hue: str, name: str) -> ArmStyle:
+    return KIND_STYLES[name] if hue == "kind" else arm_style(name)
+
+
+def _key(ax: Axes, hue: str, names: Sequence[str], modes: Sequence[str]) -> None:
+    handles = [
+        Line2D([], [], color=_style(hue, n).color, marker=_style(hue, n).marker, label=n, markeredgecolor="white")
+        for n in names
+    ]
+    if len(modes) > 1:
+        handles += [Line2D([], [], color=INK, linestyle=MODE_LINES[mode], label=_mode(mode)) for mode in modes]
+    ax.figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5), frameon=False)
+
+
+def _mode(mode: str) -> str:
+    return "memory path only" if mode == "memory" else "features too"
+
+
+def plot_answers(
+    outputs: pd.DataFrame, *, value: str = "flips", hue: str = "kind", label: str = "", ax: Axes | None = None
+) -> Axes:
+    """What a change of the memory does to the answers, a row a kind of change and a mark a mode.
+
+    Bars are 95 % t intervals over seeds, drawn from 0 on, as no share is negative.
+
+    Args:
+        outputs: tidy: kind (or ``hue``), mode, seed and ``value``, one row a seed at least; means over the others.
+        label: of the axis, with its unit.
+    """
+    require(outputs, [hue, "mode", "seed", value])
+    ax = own_axes(ax, 8.5, 0.6 + 0.42 * outputs[hue].nunique() + 0.9)
+    names = list(dict.fromkeys(outputs[hue]))
+    looks: Mapping[str, dict] = {
+        "memory": {"marker": "o", "color": "#0072b2", "markerfacecolor": "#0072b2"},
+        "total": {"marker": "s", "color": "#0072b2", "markerfacecolor": "white"},
+    }
+    for row, name in enumerate(names):
+        for mode, shift in (("memory", -0.13), ("total", 0.13)):
+            part = outputs[(outputs[hue] == name) & (outputs["mode"] == mode)]
+            mean, low, high = t_interval(part.groupby("seed")[value].mean())
+            ax.plot([mean], [row + shift], linestyle="none", markersize=6.5, **looks[mode])
+            if not np.isnan(low):
+                ax.hlines(row + shift, max(low, 0.0), high, color="#0072b2", linewidth=1.6, zorder=1)
+    ax.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(label or value)
+    legend_above(ax, [Line2D([], [], linestyle="none", label=_mode(mode), **look) for mode, look in looks.items()])
+    return ax

@@ -1,0 +1,111 @@
+"""Figures of the memory: what is drawn are the frame's numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dianet_lab import plots
+from dianet_lab.analysis import memory_frames, memory_words
+from dianet_lab.analysis.interval import t_interval
+from dianet_lab.errors import DataError, LabError
+
+
+@pytest.fixture
+def curves():
+    rows = [
+        {"arm": arm, "seed": seed, "kind": kind, "mode": mode, "stage": stage, "distance": distance}
+        | {"effect": (0.4 + 0.01 * seed) * 0.5 ** (distance - 1) * (2 if kind == "zero" else 1)}
+        for arm in ("DIA", "DIA, untrained")
+        for seed in range(3)
+        for kind in ("other class", "zero")
+        for mode in ("memory", "total")
+        for stage in (0, 1)
+        for distance in (1, 2, 3)
+    ]
+    return pd.DataFrame(rows)
+
+
+class TestByDistance:
+    def test_draws_geometric_means_and_intervals_a_panel_a_stage(self, curves):
+        part = curves[(curves["kind"] == "other class") & (curves["mode"] == "memory")]
+        axes = plots.plot_by_distance(part, noticed=0.1)
+        assert [ax.get_title() for ax in axes] == ["stage 0", "stage 1"]
+        line = next(line for line in axes[1].lines if len(line.get_xdata()) == 3)
+        mean, low, high = np.exp(t_interval(np.log([0.40, 0.41, 0.42])))
+        assert line.get_ydata()[0] == pytest.approx(mean)
+        segments = axes[1].collections[0].get_segments()
+        np.testing.assert_allclose(segments[0][:, 1], [low, high])
+        assert axes[0].get_yscale() == "log"
+        assert [line.get_ydata()[0] for line in axes[0].lines if line.get_gid() == "noticed"] == [0.1]
+
+    def test_an_arm_has_its_colour_and_the_whole_network_a_dashed_line(self, curves):
+        axes = plots.plot_by_distance(curves[curves["kind"] == "other class"])
+        drawn = [line for line in axes[0].lines if len(line.get_xdata()) == 3]
+        assert len(drawn) == 4 and {line.get_color() for line in drawn} >= {plots.arm_style("DIA").color}
+        assert sum(line.get_linestyle() != "-" for line in drawn) == 2
+
+    def test_a_single_network_has_no_intervals(self, curves):
+        axes = plots.plot_by_distance(curves[curves["seed"] == 0], hue="kind")
+        assert all(not len(drawn.get_segments()) for drawn in axes[0].collections)
+
+    def test_a_frame_that_lacks_a_column_is_refused(self, curves):
+        with pytest.raises(DataError, match="lacks effect"):
+            plots.plot_by_distance(curves.drop(columns="effect"))
+
+
+class TestAnswers:
+    def test_draws_the_mean_of_each_kind_and_mode_with_an_interval_from_zero_on(self):
+        frame = pd.DataFrame(
+            [
+                {"kind": kind, "mode": mode, "seed": seed, "flips": flips}
+                for kind, values in (("zero", (0.0, 1.0, 0.2)), ("mean", (0.0, 0.0, 0.0)))
+                for mode in ("memory", "total")
+                for seed, flips in enumerate(values)
+            ]
+        )
+        ax = plots.plot_answers(frame, label="changed (%)")
+        assert [text.get_text() for text in ax.get_yticklabels()] == ["zero", "mean"]
+        assert ax.lines[0].get_xdata()[0] == pytest.approx(0.4)
+        assert all(segment[0, 0] >= 0 for lines in ax.collections for segment in lines.get_segments())
+
+
+class TestTriangles:
+    def test_draws_every_pair_and_leaves_the_others_white(self):
+        frame = pd.DataFrame({"stage": 0, "source": [0, 0, 1], "target": [1, 2, 2], "effect": [0.1, 0.2, 0.3]})
+        figure = plots.plot_triangles({"DIA": frame, "untrained": frame / 2}, value="effect", label="moved")
+        image = figure.axes[0].images[0]
+        np.testing.assert_allclose(np.ma.filled(image.get_array(), np.nan)[1:], [[0.1, np.nan], [0.2, 0.3]])
+        assert {ax.images[0].get_clim() for ax in figure.axes if ax.images} == {(0.0, 0.3)}
+
+
+class TestFrames:
+    def test_what_is_kept_a_block_is_the_rate_of_the_curve(self, curves):
+        assert memory_frames.halvings(curves)["kept"].to_numpy() == pytest.approx(0.5)
+
+    def test_reach_is_told_for_each_network_and_kind(self, curves):
+        far = memory_frames.reaches(curves).set_index(["arm", "seed", "kind", "mode", "stage"])["reach"]
+        assert (far.xs("other class", level="kind") == 3).all() and len(far) == 2 * 3 * 2 * 2 * 2
+
+    def test_kinds_become_arms_for_the_statistics(self, curves):
+        named = memory_frames.as_arms(curves, "effect", "kind")
+        assert set(named["arm"]) == {
+            f"{arm}: {kind}" for arm in ("DIA", "DIA, untrained") for kind in ("other class", "zero")
+        }
+
+    def test_sentences_have_the_numbers_of_the_frame(self, curves):
+        said = memory_words.reach_sentence(curves, memory_frames.reaches(curves), "DIA", "DIA, untrained")
+        assert "0.41 [0.39, 0.43]" in said and "those 3 blocks on" in said
+        alone = curves[curves["seed"] == 0]
+        assert "by 0.40 of" in memory_words.reach_sentence(alone, memory_frames.reaches(alone), "DIA", "DIA, untrained")
+
+
+def test_arms_without_a_memory_are_left_out_and_none_is_an_error():
+    from dianet_lab.analysis import subject
+    from dianet_lab.studies.catalog import get_study
+    from dianet_lab.studies.store import RunStore
+
+    seen = subject.look(get_study("vectors", "smoke", seeds=1, epochs=1), RunStore(), workers=1)
+    assert memory_frames.arms_with_memory(seen) == ["DIA", "per block, carried"]
+    single = subject.of_run(RunStore(), get_study("vectors", "smoke", epochs=1).config("SE shared", 0).run_id)
+    with pytest.raises(LabError, match="the units have no memory"):
+        memory_frames.arms_with_memory(single)
