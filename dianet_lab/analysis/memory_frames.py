@@ -82,14 +82,3 @@ def halvings(curves: pd.DataFrame) -> pd.DataFrame:
         kept = float("nan") if near is None else (far.effect / near.effect) ** (1 / (far.distance - near.distance))
         rows.append(dict(zip([*WHICH, "kind", "mode", "stage"], key, strict=True)) | {"kept": kept})
     return pd.DataFrame(rows)
-
-
-def as_arms(frame: pd.DataFrame, value: str, *names: str) -> pd.DataFrame:
-    """``arm, seed, status`` and the mean of ``value``, so that ``effects`` can compare what ``names`` tell apart.
-
-    The arm becomes ``DIA: other class`` where ``names`` is ``kind``.
-    """
-    means = frame.groupby([*WHICH, *names], sort=False)[value].mean().reset_index()
-    words = [means["arm"], *(means[name].astype(str) for name in names)]
-    arms = words[0].str.cat(words[1:], sep=": ") if names else words[0]
-    return means.assign(arm=arms, status="finished")

@@ -28,6 +28,7 @@ from dianet_lab.analysis.verdict import (
 from dianet_lab.studies.contrast import Contrast
 
 __all__ = [
+    "as_arms",
     "by_learning_rate",
     "effects",
     "holm",
@@ -204,3 +205,14 @@ def summarise(frame: pd.DataFrame, baseline: str | None = None, value: str = "te
             | dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True))
         )
     return pd.DataFrame(rows)
+
+
+def as_arms(frame: pd.DataFrame, value: str, *names: str) -> pd.DataFrame:
+    """``arm, seed, status`` and the mean of ``value``, so that :func:`effects` can compare what ``names`` tell apart.
+
+    The arm becomes ``DIA: other class`` where ``names`` is ``kind``.
+    """
+    means = frame.groupby(["arm", "seed", *names], sort=False)[value].mean().reset_index()
+    parts = [means[name].astype(str) for name in names]
+    arms = means["arm"].str.cat(parts, sep=": ") if parts else means["arm"]
+    return means.assign(arm=arms, status="finished")

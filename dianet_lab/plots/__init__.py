@@ -3,8 +3,10 @@
 from dianet_lab.plots.arms import plot_arms
 from dianet_lab.plots.cell import plot_cell_diagram
 from dianet_lab.plots.claims import plot_ledger
+from dianet_lab.plots.connected import plot_by_block, plot_connected
 from dianet_lab.plots.costs import plot_accuracy_against
 from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
+from dianet_lab.plots.dots import plot_dots
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import (
     plot_class_gates,
@@ -15,31 +17,34 @@ from dianet_lab.plots.gates import (
 )
 from dianet_lab.plots.history import plot_history
 from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
-from dianet_lab.plots.memory import plot_answers, plot_by_distance
+from dianet_lab.plots.memory import plot_by_distance
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.rates import plot_rates
 from dianet_lab.plots.recipes import plot_recipes
 from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
-from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
+from dianet_lab.plots.style import ARM_STYLES, STAGE_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
 from dianet_lab.plots.triangles import plot_triangles
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
 
 __all__ = [
     "ARM_STYLES",
+    "STAGE_STYLES",
     "arm_style",
     "draw_wiring",
     "plot_accuracy_against",
     "plot_accuracy_by_depth",
     "plot_activation_ranges",
-    "plot_answers",
     "plot_arms",
     "plot_blocks",
+    "plot_by_block",
     "plot_by_distance",
     "plot_cell_diagram",
     "plot_class_gates",
+    "plot_connected",
     "plot_cost_by_depth",
     "plot_differences",
+    "plot_dots",
     "plot_effects",
     "plot_fine_tuning",
     "plot_gate_distribution",

@@ -1,6 +1,6 @@
-"""How far a change of the memory reaches: effects on gates by distance in blocks, and on what the network answers."""
+"""How far a change of the memory reaches: effects on gates by distance in blocks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dianet_lab.analysis.interval import t_interval
-from dianet_lab.plots.style import FAINT, INK, ArmStyle, arm_style, legend_above, own_axes, require
+from dianet_lab.plots.style import FAINT, INK, ArmStyle, arm_style, require
 
 KIND_STYLES = {
     "zero": ArmStyle("#2b2b2b", "X"),
@@ -21,6 +21,8 @@ KIND_STYLES = {
 """Of what a state becomes; colours that no arm of these figures has."""
 
 MODE_LINES = {"memory": "-", "total": (0, (2, 1.5))}
+MODE_NAMES = {"memory": "memory path only", "total": "features too"}
+MODE_STYLES = {"memory": ArmStyle("#0072b2", "o"), "total": ArmStyle("#e69f00", "s")}
 FLOOR = 1e-3
 """What is smaller is drawn here: a thousandth of a gate's deviation is nothing."""
 
@@ -90,42 +92,5 @@ def _key(ax: Axes, hue: str, names: Sequence[str], modes: Sequence[str]) -> None
         for n in names
     ]
     if len(modes) > 1:
-        handles += [Line2D([], [], color=INK, linestyle=MODE_LINES[mode], label=_mode(mode)) for mode in modes]
+        handles += [Line2D([], [], color=INK, linestyle=MODE_LINES[mode], label=MODE_NAMES[mode]) for mode in modes]
     ax.figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5), frameon=False)
-
-
-def _mode(mode: str) -> str:
-    return "memory path only" if mode == "memory" else "features too"
-
-
-def plot_answers(
-    outputs: pd.DataFrame, *, value: str = "flips", hue: str = "kind", label: str = "", ax: Axes | None = None
-) -> Axes:
-    """What a change of the memory does to the answers, a row a kind of change and a mark a mode.
-
-    Bars are 95 % t intervals over seeds, drawn from 0 on, as no share is negative.
-
-    Args:
-        outputs: tidy: kind (or ``hue``), mode, seed and ``value``, one row a seed at least; means over the others.
-        label: of the axis, with its unit.
-    """
-    require(outputs, [hue, "mode", "seed", value])
-    ax = own_axes(ax, 8.5, 0.6 + 0.42 * outputs[hue].nunique() + 0.9)
-    names = list(dict.fromkeys(outputs[hue]))
-    looks: Mapping[str, dict] = {
-        "memory": {"marker": "o", "color": "#0072b2", "markerfacecolor": "#0072b2"},
-        "total": {"marker": "s", "color": "#0072b2", "markerfacecolor": "white"},
-    }
-    for row, name in enumerate(names):
-        for mode, shift in (("memory", -0.13), ("total", 0.13)):
-            part = outputs[(outputs[hue] == name) & (outputs["mode"] == mode)]
-            mean, low, high = t_interval(part.groupby("seed")[value].mean())
-            ax.plot([mean], [row + shift], linestyle="none", markersize=6.5, **looks[mode])
-            if not np.isnan(low):
-                ax.hlines(row + shift, max(low, 0.0), high, color="#0072b2", linewidth=1.6, zorder=1)
-    ax.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlabel(label or value)
-    legend_above(ax, [Line2D([], [], linestyle="none", label=_mode(mode), **look) for mode, look in looks.items()])
-    return ax

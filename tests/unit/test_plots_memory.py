@@ -7,7 +7,9 @@ import pytest
 from dianet_lab import plots
 from dianet_lab.analysis import memory_frames, memory_words
 from dianet_lab.analysis.interval import t_interval
+from dianet_lab.analysis.statistics import as_arms
 from dianet_lab.errors import DataError, LabError
+from dianet_lab.plots.memory import MODE_STYLES
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ class TestByDistance:
             plots.plot_by_distance(curves.drop(columns="effect"))
 
 
-class TestAnswers:
+class TestDots:
     def test_draws_the_mean_of_each_kind_and_mode_with_an_interval_from_zero_on(self):
         frame = pd.DataFrame(
             [
@@ -63,7 +65,8 @@ class TestAnswers:
                 for seed, flips in enumerate(values)
             ]
         )
-        ax = plots.plot_answers(frame, label="changed (%)")
+        options = {"row": "kind", "mark": "mode", "value": "flips", "label": "changed (%)", "styles": MODE_STYLES}
+        ax = plots.plot_dots(frame, lowest=0, **options)
         assert [text.get_text() for text in ax.get_yticklabels()] == ["zero", "mean"]
         assert ax.lines[0].get_xdata()[0] == pytest.approx(0.4)
         assert all(segment[0, 0] >= 0 for lines in ax.collections for segment in lines.get_segments())
@@ -87,7 +90,7 @@ class TestFrames:
         assert (far.xs("other class", level="kind") == 3).all() and len(far) == 2 * 3 * 2 * 2 * 2
 
     def test_kinds_become_arms_for_the_statistics(self, curves):
-        named = memory_frames.as_arms(curves, "effect", "kind")
+        named = as_arms(curves, "effect", "kind")
         assert set(named["arm"]) == {
             f"{arm}: {kind}" for arm in ("DIA", "DIA, untrained") for kind in ("other class", "zero")
         }

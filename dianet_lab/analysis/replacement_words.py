@@ -1,0 +1,55 @@
+"""What a report may say of gates that were replaced, in sentences made of its numbers."""
+
+import pandas as pd
+
+from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.replacement import ANEW, EVERYWHERE, KEPT
+
+OTHER = "other class, another image's"
+
+
+def change_points(changes: pd.DataFrame, arm: str, kind: str, norms: str) -> str:
+    """``−0.2 [−0.5, +0.1]``: the change of accuracy in points, mean over seeds with its 95 % t interval."""
+    rows = changes[
+        (changes["arm"] == arm)
+        & (changes["kind"] == kind)
+        & (changes["norms"] == norms)
+        & (changes["stage"] == EVERYWHERE)
+    ]
+    ends = [100 * end for end in t_interval(rows.groupby("seed")["accuracy"].mean())]
+    mean, low, high = (written(end, 2, "+") for end in ends)
+    return mean if ends[1] != ends[1] else f"{mean} [{low}, {high}]"
+
+
+def replaced_sentence(changes: pd.DataFrame, arm: str) -> str:
+    """What the mean gate and another image's gate do to the accuracy."""
+    asked = [(kind, norms) for kind in ("mean", OTHER) for norms in (KEPT, ANEW)]
+    mean, mean_anew, other, other_anew = (change_points(changes, arm, *each) for each in asked)
+    anew = "with the norms' statistics estimated anew"
+    return (
+        f"With every gate at its mean over training images, the accuracy of {arm} changes by {mean} points "
+        f"({mean_anew} {anew}), with the gates of an image of another class by {other} ({other_anew})."
+    )
+
+
+def share_sentence(shares: pd.DataFrame, arm: str) -> str:
+    """How much of what distinguishes the gates of a layer is the image."""
+    values = 100 * shares[shares["arm"] == arm].groupby("seed")["share"].mean()
+    mean, low, high = t_interval(values)
+    interval = "" if low != low else f" [{written(low, 1)}, {written(high, 1)}]"
+    return (
+        f"Of the variance of a layer's gates over images and channels, {written(mean, 1)} %{interval} is of the image; "
+        "the rest is a profile of the channels, the same for all images."
+    )
+
+
+def worst_block_sentence(left_out: pd.DataFrame, arm: str) -> str:
+    """The block whose mean gate costs most, against what single blocks cost on average."""
+    mine = left_out[left_out["arm"] == arm]
+    means = 100 * mine.groupby(["stage", "block"])["accuracy"].mean()
+    stage, block = means.idxmin()
+    average, worst = (written(value, 2, "+") for value in (means.mean(), means.min()))
+    return (
+        f"One block alone at its mean gate changes the accuracy by {average} points on average, the one that costs "
+        f"most (stage {stage}, block {block}; chosen after looking) by {worst}."
+    )

@@ -1,0 +1,155 @@
+"""Gates that are replaced: exact where nothing changes, and what is planted is found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+from dianet_lab import AttentionConfig, ModelConfig, build_model, plots
+from dianet_lab.analysis import replacement, replacement_words
+from dianet_lab.analysis.capture import capture_images
+from dianet_lab.analysis.gates import Network
+from dianet_lab.analysis.planted import planted
+from dianet_lab.analysis.replacement import ANEW, INTACT, KEPT, KINDS, Replacement
+from dianet_lab.config import DataConfig
+from dianet_lab.data.sources import load_data
+
+
+@pytest.fixture(scope="module")
+def parts():
+    splits = load_data(DataConfig(train_size=100, test_limit=80), 0)
+    return splits.test, splits.train
+
+
+def network(**attention):
+    return build_model(ModelConfig(depth=20, width=8, attention=AttentionConfig(**attention)), 1, 10).eval()
+
+
+def named(model, parts, arm="DIA"):
+    return Network({"arm": arm, "seed": 0, "when": "end"}, model, *parts)
+
+
+class TestReplacement:
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "start"])
+    def test_changes_nothing_where_gates_see_no_image(self, kind, parts):
+        """The control of the notebook, and the planted constant: whatever is swapped is the same."""
+        for model in (network(unit="static", sharing="none"), planted("constant", 0)):
+            each = Replacement(model, *parts, start=0.25)
+            found = each.outcome(kind, each.positions)
+            assert found["flips"] == 0 and found["loss"] == pytest.approx(each.outcome(INTACT, [])["loss"], abs=1e-5)
+
+    def test_puts_the_training_images_mean_in_the_place_of_every_gate(self, parts):
+        model = network()
+        means = [stage.mean("image").values for stage in capture_images(model, parts[1])]
+        each = Replacement(model, *parts, start=0.25)
+        for place in each.make("mean", [(1, 2)])(slice(0, 5)):
+            np.testing.assert_allclose(place.gate, means[1][2], atol=1e-6)
+
+    def test_class_means_are_those_of_the_images_own_class(self, parts):
+        model, (test, train) = network(), parts
+        gates = capture_images(model, train)[0].sel(block=0).values
+        (place,) = Replacement(model, test, train, start=0.25).make("class mean", [(0, 0)])(slice(7, 9))
+        for row, label in zip(place.gate, test.labels[7:9], strict=True):
+            np.testing.assert_allclose(row, gates[train.labels.numpy() == int(label)].mean(0), atol=1e-6)
+
+    def test_another_images_gates_are_the_same_ones_in_all_layers_or_other_ones_in_each(self, parts):
+        model = network()
+        gates = [stage.values for stage in capture_images(model, parts[0])]
+        each = Replacement(model, *parts, start=0.25)
+
+        def whose(kind):
+            found = []
+            for place in each.make(kind, [(0, 0), (0, 1), (2, 2)])(slice(0, 80)):
+                own = torch.from_numpy(gates[place.stage][:, place.block])
+                distances = torch.cdist(place.gate.double(), own.double())
+                assert distances.min(1).values.max() < 1e-6
+                found.append(distances.argmin(1))
+            return found
+
+        together, apart = whose("another image's"), whose("another image's, each layer its own")
+        assert torch.equal(together[0], together[2]) and not torch.equal(apart[0], apart[1])
+        assert (together[0] != torch.arange(80)).all() and len(together[0].unique()) == 80
+
+    def test_norms_that_are_estimated_anew_are_compared_with_an_intact_network_of_which_they_are_too(self, parts):
+        model = network()
+        frame = replacement.replace_gates([named(model, parts)], 0.25)
+        intact = frame[frame["kind"] == INTACT].set_index("norms")["loss"]
+        assert abs(intact[KEPT] - intact[ANEW]) > 1e-4  # an untrained network's running statistics are 0 and 1
+        static = replacement.replace_gates([named(network(unit="static", sharing="none"), parts)], 0.25)
+        lost = replacement.changes(static).set_index(["norms", "kind"])["loss"]
+        assert lost[ANEW]["mean"] == pytest.approx(0, abs=1e-4) and INTACT not in lost[KEPT]
+
+    def test_an_arm_is_taken_apart_by_stages_where_that_is_asked(self, parts):
+        frame = replacement.replace_gates([named(network(), parts)], 0.25, by_stage="DIA")
+        assert set(frame["stage"]) == {-1, 0, 1, 2} and len(frame) == 4 * 2 * (len(KINDS) + 1)
+
+
+class TestConnected:
+    def test_no_mask_is_the_intact_network_and_a_full_one_all_means(self, parts):
+        each = named(network(), parts)
+        masks = replacement.random_masks([each], 0.25, fractions=(0, 0.5, 1), draws=2)
+        assert masks.groupby("fraction").size().tolist() == [1, 2, 1]
+        whole = Replacement(*each[1:], 0.25)
+        ends = masks.set_index("fraction")["loss"]
+        assert ends[1] == pytest.approx(whole.outcome(INTACT, [])["loss"])
+        assert ends[0] == pytest.approx(whole.outcome("mean", whole.positions)["loss"])
+
+    def test_leaving_out_one_block_is_told_as_a_change(self, parts):
+        found = replacement.leave_one_out([named(planted("constant", 0), parts)], 0.25)
+        assert len(found) == 3 * 8 and found["loss"].abs().max() < 1e-6
+
+
+class TestShareOfTheImage:
+    @pytest.mark.parametrize("image, profile, expected", [(1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 1.0, 0.5)])
+    def test_is_that_of_the_variance_which_is_not_the_channels_profile(self, image, profile, expected, monkeypatch):
+        random = np.random.RandomState(0)
+        gates = image * random.randn(400, 2, 60) + profile * random.randn(1, 2, 60)
+        stage = xr.DataArray(gates, dims=("image", "block", "channel"))
+        monkeypatch.setattr(replacement, "capture_images", lambda *words: [stage])
+        network = Network({"arm": "DIA", "seed": 0, "when": "end"}, None, None, None)
+        assert replacement.image_share([network]).loc[0, "share"] == pytest.approx(expected, abs=0.1)
+
+    @pytest.mark.parametrize("scenario", ["constant", "clock"])
+    def test_of_gates_that_see_no_image_is_none(self, scenario, parts):
+        share = replacement.image_share([named(planted(scenario, 0), parts)]).loc[0, "share"]
+        assert np.isnan(share) or share < 1e-6
+
+
+class TestWords:
+    def test_have_the_numbers_of_the_frame(self):
+        rows = [
+            {"arm": "DIA", "seed": seed, "stage": -1, "kind": kind, "norms": norms, "accuracy": -0.001 * (seed + 1)}
+            for seed in range(3)
+            for kind in KINDS
+            for norms in (KEPT, ANEW)
+        ]
+        said = replacement_words.replaced_sentence(pd.DataFrame(rows), "DIA")
+        assert "by −0.20 [−0.45, +0.05] points" in said
+        alone = pd.DataFrame([row for row in rows if row["seed"] == 0])
+        assert "by −0.10 points (−0.10 with" in replacement_words.replaced_sentence(alone, "DIA")
+
+    def test_the_block_that_costs_most_is_said_to_be_chosen_after_looking(self):
+        frame = pd.DataFrame({"arm": "DIA", "seed": 0, "stage": 0, "block": [0, 1], "accuracy": [0.0, -0.02]})
+        said = replacement_words.worst_block_sentence(frame, "DIA")
+        assert "(stage 0, block 1; chosen after looking) by −2.00" in said and "−1.00 points on average" in said
+
+
+class TestFigures:
+    def test_blocks_are_drawn_in_forward_order_with_a_place_free_between_stages(self):
+        frame = pd.DataFrame(
+            [
+                {"arm": "DIA", "seed": seed, "stage": stage, "block": block, "loss": 10 * stage + block + seed}
+                for seed in (0, 2)
+                for stage in (0, 1)
+                for block in (0, 1)
+            ]
+        )
+        ax = plots.plot_by_block(frame, value="loss", label="change")
+        (line,) = [line for line in ax.lines if line.get_gid() == "DIA"]
+        assert line.get_xdata().tolist() == [0, 1, 3, 4] and line.get_ydata().tolist() == [1, 2, 11, 12]
+
+    def test_masks_are_drawn_in_percent(self):
+        masks = pd.DataFrame({"arm": "DIA", "seed": [0, 0, 0], "fraction": [0, 1, 1], "accuracy": [90, 92, 94]})
+        ax = plots.plot_connected(masks, value="accuracy", label="accuracy (%)")
+        assert ax.lines[0].get_xdata().tolist() == [0, 100] and ax.lines[0].get_ydata().tolist() == [90, 93]
