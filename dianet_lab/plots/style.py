@@ -143,41 +143,9 @@ def _luminance(rgb: np.ndarray) -> float:
 
 
 def set_style() -> None:
-    """Set the look of every figure that follows; a notebook calls it once.
-
-    Sizes are for figures 8 to 9 inches wide that a report shows at about 800 pixels.
-    """
+    """Set the look of every figure that follows, by the style file ``lab.mplstyle``; a notebook calls it once."""
     sns.set_theme(style="ticks", palette=["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c8c8c"])
-    plt.rcParams.update(
-        {
-            "figure.dpi": 120,
-            "savefig.dpi": 150,
-            "font.size": 10.5,
-            "axes.titlesize": 11.5,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.labelsize": 10.5,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": "#6b6b6b",
-            "axes.linewidth": 0.8,
-            "text.color": INK,
-            "axes.labelcolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-            "xtick.labelsize": 10,
-            "ytick.labelsize": 10,
-            "xtick.major.width": 0.8,
-            "ytick.major.width": 0.8,
-            "xtick.major.size": 4,
-            "ytick.major.size": 4,
-            "legend.fontsize": 10,
-            "legend.title_fontsize": 10,
-            "legend.frameon": False,
-            "lines.linewidth": 1.8,
-            "lines.solid_capstyle": "round",
-        }
-    )
+    plt.style.use("dianet_lab.plots.lab")
 
 
 def own_axes(ax: Axes | None, width: float, height: float) -> Axes:
