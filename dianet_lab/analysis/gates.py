@@ -11,6 +11,7 @@ import xarray as xr
 from torch import nn
 
 from dianet_lab.analysis.capture import capture_images
+from dianet_lab.analysis.similarity import layer_correlation, mean_off_diagonal
 from dianet_lab.config import RunConfig
 from dianet_lab.data.images import ImageData
 from dianet_lab.data.sources import load_data
@@ -49,27 +50,6 @@ def class_share(gates: xr.DataArray) -> xr.DataArray:
     counts = gates["label"].groupby("label").count()
     between = (counts * (means - overall) ** 2).sum(("label", "channel"))
     return (between / total.where(total > 0)).rename("class share")
-
-
-def layer_correlation(gates: xr.DataArray, centred: bool = False) -> np.ndarray:
-    """Pearson correlation between the gates of a stage's layers over all (image, channel) pairs: ``[block, block]``.
-
-    Args:
-        centred: subtract each channel's mean over images first, so that only what differs between images counts; else
-            a fixed profile of the channels that the layers have in common counts too.
-    """
-    gates = gates.astype(np.float64)
-    values = gates - gates.mean("image") if centred else gates
-    table = values.transpose("block", "image", "channel").values.reshape(gates.sizes["block"], -1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.corrcoef(table)
-
-
-def mean_off_diagonal(matrix: np.ndarray) -> float:
-    """The mean correlation between different layers; NaN for one layer."""
-    different = ~np.eye(len(matrix), dtype=bool)
-    known = matrix[different & ~np.isnan(matrix)]  # a gate that never varies correlates with nothing
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def shown_images(config: RunConfig) -> ImageData:

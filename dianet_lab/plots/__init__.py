@@ -21,6 +21,13 @@ from dianet_lab.plots.memory import plot_by_distance
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.rates import plot_rates
 from dianet_lab.plots.recipes import plot_recipes
+from dianet_lab.plots.similarity import (
+    add_arms_key,
+    plot_neighbours,
+    plot_similarity,
+    plot_similarity_by_distance,
+    plot_similarity_effects,
+)
 from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
 from dianet_lab.plots.style import ARM_STYLES, STAGE_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
@@ -30,6 +37,7 @@ from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wiri
 __all__ = [
     "ARM_STYLES",
     "STAGE_STYLES",
+    "add_arms_key",
     "arm_style",
     "draw_wiring",
     "plot_accuracy_against",
@@ -56,11 +64,15 @@ __all__ = [
     "plot_image_walk",
     "plot_layer_correlations",
     "plot_ledger",
+    "plot_neighbours",
     "plot_phase",
     "plot_phases",
     "plot_rates",
     "plot_recipes",
     "plot_seed_means",
+    "plot_similarity",
+    "plot_similarity_by_distance",
+    "plot_similarity_effects",
     "plot_stage_schematic",
     "plot_triangles",
     "plot_units_by_depth",

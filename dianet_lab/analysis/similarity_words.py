@@ -1,0 +1,141 @@
+"""How alike layers are, in tables and sentences: levels with their interval over seeds, of one network without."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.layer_pairs import SHUFFLED, UNSHARED, contrasts
+from dianet_lab.analysis.phrases import listed
+from dianet_lab.analysis.similarity import MEASURES
+from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.subject import UNTRAINED, Subject
+
+SPOKEN = {
+    "pearson": "Pearson",
+    "pearson_centred": "Pearson, centred",
+    "cosine": "cosine",
+    "cosine_centred": "cosine, centred",
+    "cka": "linear CKA, debiased",
+    "kl": "KL of neighbours (nats)",
+    "js": "JS of neighbours (nats)",
+}
+"""What the columns are called in figures and tables."""
+
+DIGITS = {"kl": 4, "js": 4}
+
+
+def level(networks: pd.DataFrame, arm: str, measure: str) -> str:
+    """``0.48 [0.37, 0.59]``: the mean of a measure over an arm's seeds and its 95 % t interval, if there are two.
+
+    Args:
+        networks: of :func:`~dianet_lab.analysis.layer_pairs.per_network`.
+    """
+    mean, low, high = t_interval(networks.loc[networks["arm"] == arm, measure])
+    if not math.isfinite(mean):
+        return "unknown"
+    mean, low, high = (written(value, DIGITS.get(measure, 2)) for value in (mean, low, high))
+    return mean if low == "nan" else f"{mean} [{low}, {high}]"
+
+
+def levels(networks: pd.DataFrame) -> pd.DataFrame:
+    """One row an arm, all seeds: ``arm, networks`` and the mean of every measure, by its spoken name."""
+    groups = networks.groupby("arm", sort=False)
+    table = groups[[*MEASURES]].mean().rename(columns=SPOKEN)
+    table.insert(0, "networks", groups.size())
+    return table.reset_index()
+
+
+def compared(networks: pd.DataFrame, seen: Subject) -> pd.DataFrame:
+    """Every measure by every contrast: the rows of ``effects`` with their ``measure``, all exploratory."""
+    tables = [effects(networks, contrasts(seen), value=name).assign(measure=name) for name in MEASURES]
+    return pd.concat(tables, ignore_index=True)
+
+
+def published_sentence(networks: pd.DataFrame, seen: Subject, answers: bool) -> str:
+    """Raw Pearson, as it was published, beside what is left of it without the image.
+
+    Args:
+        answers: whether the gates answer to the image at all; else nothing is said about a fixed profile.
+    """
+    unshared = f"{level(networks, UNSHARED, 'pearson')} in {UNSHARED} and " if _has_rival(seen) else ""
+    said = (
+        "The Pearson correlation between the layers of a stage, published as up to 0.85 on average for units of each "
+        f"layer's own, is {unshared}{level(networks, seen.arm, 'pearson')} in {seen.arm}; untrained the latter has "
+        f"{level(networks, f'{seen.arm}, {UNTRAINED}', 'pearson')}"
+    )
+    if not answers:
+        return f"{said}."
+    chance = level(networks, f"{seen.arm}, {SHUFFLED}", "pearson")
+    return (
+        f"{said}, and {chance} is left where each layer sees an image of its own, which is a profile of the channels."
+    )
+
+
+def image_sentence(networks: pd.DataFrame, seen: Subject) -> str:
+    """What layers have in common in their answer to the image: centred Pearson, and CKA, of an arm and its controls."""
+    arms = {seen.arm: seen.arm, f"{seen.arm}, {UNTRAINED}": "untrained", f"{seen.arm}, {SHUFFLED}": "by chance"}
+    if _has_rival(seen):
+        arms |= {UNSHARED: f"in {UNSHARED}"}
+    pearson, cka = (_told(networks, arms, measure) for measure in ("pearson_centred", "cka"))
+    return (
+        f"What the image changes correlates between layers by {pearson}; by CKA, to which it does not matter which "
+        f"channel is which, layers are alike by {cka}."
+    )
+
+
+def _told(networks: pd.DataFrame, arms: dict[str, str], measure: str) -> str:
+    (first, *_), (_, *others) = arms, arms.items()
+    told = [f"{level(networks, arm, measure)} {spoken}" for arm, spoken in others]
+    return f"{level(networks, first, measure)} in {first} ({', '.join(told)})"
+
+
+def neighbours_sentence(networks: pd.DataFrame, distances: pd.DataFrame, seen: Subject) -> str:
+    """Neighbours against the layers that lie farthest apart, and their divergence."""
+    own = distances[(distances["arm"] == seen.arm) & (distances["images"] != SHUFFLED)]
+    near, far = own["distance"].min(), own["distance"].max()
+    ends = [level(own[own["distance"] == at], seen.arm, "pearson_centred") for at in (near, far)]
+    unshared = f", in {UNSHARED} by {level(networks, UNSHARED, 'js')}" if _has_rival(seen) else ""
+    divergence = level(networks, seen.arm, "js")
+    if divergence == "unknown":
+        differs = "Their gates are no distributions, so KL and JS are not defined."
+    else:
+        differs = (
+            f"The gates of a layer and the one before it, as distributions over channels, differ by a Jensen-Shannon "
+            f"divergence of {divergence} nats{unshared} (equal: 0; at most ln 2, 0.69), "
+            f"KL {level(networks, seen.arm, 'kl')}."
+        )
+    return f"In {seen.arm}, neighbours correlate by {ends[0]} (centred), layers {far} apart by {ends[1]}. {differs}"
+
+
+def undefined_sentence(pairs: pd.DataFrame) -> str:
+    """Of which networks a measure is not defined, and why; empty where all are."""
+    parts = []
+    trained = pairs[pairs["when"] == "end"]
+    if still := _without(trained, "pearson_centred"):
+        parts.append(f"The gates of {listed(still)} vary over no image and have no centred measure.")
+    if signed := _without(trained, "js"):
+        parts.append(f"Gates below 0 are no distribution: {listed(signed)} lacks KL and JS, in part or as a whole.")
+    if (
+        gone := trained["pearson_centred"]
+        .isna()
+        .groupby(trained["arm"], sort=False)
+        .mean()
+        .loc[lambda x: x.between(0, 1, "neither")]
+        .to_dict()
+    ):
+        names = listed(f"{arm} ({100 * share:.0f} % of the pairs)" for arm, share in gone.items())
+        parts.append(f"Pairs with a layer that varies over no image are missing from the means: {names}.")
+    return " ".join(parts)
+
+
+def _without(pairs: pd.DataFrame, measure: str) -> Sequence[str]:
+    """The arms in which a measure is not defined: in no pair, or, for a divergence, in some."""
+    missing = pairs[measure].isna().groupby(pairs["arm"], sort=False)
+    found = missing.any() if measure == "js" else missing.all()
+    return list(found[found].index)
+
+
+def _has_rival(seen: Subject) -> bool:
+    return UNSHARED in seen.arms and seen.arm != UNSHARED
