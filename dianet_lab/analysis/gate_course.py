@@ -13,10 +13,8 @@ from dianet_lab.data.sources import load_data
 from dianet_lab.seeding import seed_of
 from dianet_lab.studies.study import Study
 from dianet_lab.training.device import repeatable, resolve_device
+from dianet_lab.training.snapshots import look_at
 from dianet_lab.training.trainer import Training
-
-LOOKS = 9
-"""How often a training is looked at: at its start, and at about equal steps of the logarithm of the epoch."""
 
 OUTPUT_GATE = 0.5
 """Of a fresh unit, whose maps give about zero."""
@@ -69,9 +67,3 @@ def gate_course(study: Study, arms: Sequence[str], seed: int, device: str = "aut
                 row = {"arm": arm, "seed": seed, "epoch": epoch, "mean": float(values.mean())}
                 rows.append(row | dict(zip(QUANTILES, map(float, ends), strict=True)))
     return pd.DataFrame(rows, columns=["arm", "seed", "epoch", "mean", *QUANTILES])
-
-
-def look_at(epochs: int) -> list[int]:
-    """The epochs after which to look: 0, and then about equal steps of the logarithm up to the last."""
-    steps = np.unique(np.rint(np.geomspace(1, epochs, min(LOOKS - 1, epochs))).astype(int))
-    return [0, *steps.tolist()]

@@ -52,8 +52,9 @@ def plan(
     from dianet_lab.studies.store import RunStore
 
     store = RunStore()
-    ids = [config.run_id for _, config in study.configs()]
-    missing = [run_id for run_id in ids if not store.has(run_id, study.keep_weights)]
+    configs = [config for _, config in study.configs()]
+    ids = [config.run_id for config in configs]
+    missing = [config.run_id for config in configs if not store.has(config.run_id, **study.keeps(config.seed))]
     further = further_runs(study, store)
     left = len(missing) + sum(further.values())
     devices = devices_for(device, workers_of(workers), study.threads, max(1, left))

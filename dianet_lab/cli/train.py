@@ -41,6 +41,9 @@ def train(
         float, typer.Option("--checkpoint-every", min=0, help="Seconds between two checkpoints of a run.")
     ] = 30.0,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Also where the study keeps none.")] = False,
+    snapshots: Annotated[
+        bool, typer.Option("--snapshots", help="Keep the weights after some epochs on the way too, of every run.")
+    ] = False,
 ) -> None:
     """Train a study, or a single run: a DIA-ResNet at the profile's scale if nothing else is named.
 
@@ -55,14 +58,20 @@ def train(
             raise ConfigError("--set changes a single run; a study takes --epochs, --data, --train-size and --seeds")
         if cluster and (count is not None or device != "auto"):
             raise ConfigError("--cluster has workers and devices of its own: leave --workers and --device out")
-        study = replace(found, keep_weights=found.keep_weights or keep_weights)
+        study = replace(
+            found,
+            keep_weights=found.keep_weights or keep_weights,
+            snapshots=found.seeds if snapshots else found.snapshots,
+        )
         _train_study(study, workers=count, cluster=cluster, device=device, checkpoint_every=checkpoint_every)
         return
     if seeds is not None or count is not None or cluster:
         raise ConfigError("--seeds, --workers and --cluster belong to a study; a single run has --set seed=N")
     stored = found.run_id if what == found.run_id else None
-    threads, kept = _as_before(stored, threads) if stored else (threads, True)
-    _train_run(_changed(found, asked, stored), threads, device, checkpoint_every, keep_weights or kept)
+    before = _as_before(stored, threads) if stored else {"threads": threads, "keep_weights": True, "snapshots": False}
+    kept = {"keep_weights": keep_weights or before["keep_weights"], "snapshots": snapshots or before["snapshots"]}
+    options = {"threads": before["threads"], "checkpoint_every": checkpoint_every, **kept}
+    _train_run(_changed(found, asked, stored), device, options)
 
 
 def _find(what: str | None, profile: str | None, **asked: Any) -> tuple[Any, int]:
@@ -97,8 +106,8 @@ def _find(what: str | None, profile: str | None, **asked: Any) -> tuple[Any, int
     return find(what, profile=profile, **asked), scale.threads
 
 
-def _as_before(run_id: str, usual: int) -> tuple[int, bool]:
-    """The threads of a stored run, which decide its last bits, and whether it was to keep its weights."""
+def _as_before(run_id: str, usual: int) -> dict[str, Any]:
+    """The threads of a stored run, which decide its last bits, and whether it was to keep its weights and snapshots."""
     from dianet_lab.errors import LabError
     from dianet_lab.studies.state import CHECKPOINT
     from dianet_lab.studies.store import RunStore
@@ -112,7 +121,8 @@ def _as_before(run_id: str, usual: int) -> tuple[int, bool]:
         except LabError:  # it will be told of when the run goes on
             found = None
         made = found[1]["parts"][-1] if found else {}
-    return made.get("threads", usual), made.get("keep_weights", not made)
+    kept = {"keep_weights": made.get("keep_weights", not made), "snapshots": made.get("snapshots", False)}
+    return {"threads": made.get("threads", usual), **kept}
 
 
 def _changed(config: Any, asked: dict[str, Any], stored: str | None) -> Any:
@@ -167,7 +177,7 @@ def _print_whole(made: Any) -> None:
     Console(width=max(usual.width, whole)).print(made)
 
 
-def _train_run(config: Any, threads: int, device: str, every: float, keep_weights: bool) -> None:
+def _train_run(config: Any, device: str, options: dict[str, Any]) -> None:
     from dianet_lab.data.sources import load_data
     from dianet_lab.errors import LabError
     from dianet_lab.studies.store import RunStore
@@ -176,7 +186,7 @@ def _train_run(config: Any, threads: int, device: str, every: float, keep_weight
     from dianet_lab.training.stop import Stop, stop_at_signals
 
     store, run_id = RunStore(), config.run_id
-    if store.has(run_id, keep_weights):
+    if store.has(run_id, options["keep_weights"], options["snapshots"]):
         print(f"{run_id} is in the store; it is not trained again.")
         _print_result(store, run_id)
         return
@@ -184,7 +194,6 @@ def _train_run(config: Any, threads: int, device: str, every: float, keep_weight
     images, state = len(load_data(config.data, config.seed).train), store.state(run_id)
     known = f" ({state.status}: {state.note})" if state.note else ""
     print(f"Training {run_id} on {images:,} images for {config.train.epochs} epochs{known}", flush=True)
-    options = {"threads": threads, "checkpoint_every": every, "keep_weights": keep_weights}
     order, stop = Order.here(config, store, **options), Stop()
     with stop_at_signals(stop):
         record = carry_out(order, device, stop, lambda row: _print_epoch(row, config.train.epochs))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from dianet_lab.config import RunConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
 from dianet_lab.studies.estimate import announce
@@ -71,13 +72,13 @@ def run_study(
         LabError: no worker, or a cluster that can't be used.
     """
     store, wanted = store or RunStore(), study.configs()
-    pending = [(arm, config) for arm, config in wanted if not store.has(config.run_id, study.keep_weights)]
+    pending = [(arm, config) for arm, config in wanted if not store.has(config.run_id, **study.keeps(config.seed))]
     if not pending:
         print(f"{study.name}: {len(wanted)} runs, all of them in the store")
         return study_frame(study, store)
     load_data(study.base.data, study.seeds[0])  # so that missing data is told once, before any process starts
-    options = {"checkpoint_every": checkpoint_every, "keep_weights": study.keep_weights, "threads": study.threads}
-    orders = [(arm, Order.here(config, store, **options)) for arm, config in pending]
+    options = {"checkpoint_every": checkpoint_every, "threads": study.threads}
+    orders = [(arm, Order.here(config, store, **options, **_kept(study, config))) for arm, config in pending]
     stop, progress = Stop(), progress or reporter()
     with stop_at_signals(stop):
         if cluster:
@@ -95,6 +96,11 @@ def run_study(
             with closing(progress):
                 failures = _carry_out(orders, engine, progress)
     return study_frame(study, store, failures)
+
+
+def _kept(study: Study, config: RunConfig) -> dict[str, bool]:
+    kept = study.keeps(config.seed)
+    return {"keep_weights": kept["weights"], "snapshots": kept["snapshots"]}
 
 
 def _carry_out(orders: list[tuple[str, Order]], engine: Engine, progress: Reporter) -> dict[str, str]:

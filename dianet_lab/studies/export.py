@@ -41,6 +41,8 @@ def study_to_yaml(study: Study) -> str:
         values["threads"] = study.threads
     if study.keep_weights:
         values["keep_weights"] = True
+    if study.snapshots:
+        values["snapshots"] = [int(seed) for seed in study.snapshots]
     if study.demonstration != (scale.demonstration or smaller(study, scale)):
         values["demonstration"] = study.demonstration
     return write_mapping(values)

@@ -22,6 +22,7 @@
       seeds: [1000, 1001]        # none of those above
     threads: 1                   # CPU threads of one run
     keep_weights: false
+    snapshots: [0]               # seeds whose runs keep their weights on the way too: how many, or which
     demonstration: true          # if not given: as the profile, or true with fewer seeds, epochs or images than it has
 
 A file and the same study in Python have the same run ids, so they share their runs.
@@ -67,6 +68,7 @@ class StudyFile(Config):
     contrasts: dict[str, dict[str, Any]] = {}
     threads: Positive | None = None
     keep_weights: bool = False
+    snapshots: Annotated[int, Field(ge=0, strict=True)] | list[Seed] = 0
     demonstration: bool | None = None
 
     @field_validator("name", "profile", "baseline", mode="before")
@@ -174,6 +176,7 @@ def study_of(
         contrasts=[_contrast(title, entry) for title, entry in asked.contrasts.items()],
         threads=asked.threads or scale.threads,
         keep_weights=asked.keep_weights,
+        snapshots=_some_seeds("snapshots", asked.snapshots, numbers, chosen),
     )
     if asked.demonstration is not None:  # then what the file asks for is what the changes are measured by
         scale = replace(scale, base=written, seeds=len(numbers), demonstration=asked.demonstration)
@@ -239,15 +242,15 @@ def _contrast(name: str, entry: Mapping[str, Any]) -> Contrast:
 
 def _arm_seeds(asked: Mapping[str, Any], written: Sequence[int], seeds: Sequence[int]) -> dict[str, list[int]]:
     """The seeds of the arms that have fewer: a number takes the first ones, a list those that the study still has."""
-    found = {}
-    for arm, own in asked.items():
-        if isinstance(own, int):
-            found[arm] = list(seeds[:own])
-            continue
-        if wrong := [seed for seed in own if seed not in written]:
-            raise ConfigError(f"arm_seeds: arm {arm!r}: seed {wrong[0]} is none of the study's, {list(written)}")
-        found[arm] = [seed for seed in own if seed in seeds]
-    return found
+    return {arm: _some_seeds(f"arm_seeds: arm {arm!r}", own, written, seeds) for arm, own in asked.items()}
+
+
+def _some_seeds(what: str, asked: int | list[int], written: Sequence[int], seeds: Sequence[int]) -> list[int]:
+    if isinstance(asked, int):
+        return list(seeds[:asked])
+    if wrong := [seed for seed in asked if seed not in written]:
+        raise ConfigError(f"{what}: seed {wrong[0]} is none of the study's, {list(written)}")
+    return [seed for seed in asked if seed in seeds]
 
 
 def _tuning(entry: Mapping[str, Any] | None) -> Tuning | None:

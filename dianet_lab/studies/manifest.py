@@ -1,6 +1,8 @@
 """The manifest of a finished run: written last, it lists every file with its size and SHA-256."""
 
 import hashlib
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,13 @@ CONFIG, HISTORY, PREDICTIONS, WEIGHTS = "config.json", "history.csv", "predictio
 SMALL = (CONFIG, HISTORY)
 """Files whose content is checked whenever a run is opened; that of the others when it is loaded."""
 
-FORMAT = 2
-READABLE = (1, 2)
-"""Format 1 had no signature, and kept the weights of every run."""
+SNAPSHOT = re.compile(r"snapshot-(\d{5,9})\.safetensors")
+"""Weights after an earlier epoch, which its name says; a run has as many as it was asked for."""
+
+FORMAT = 3
+READABLE = (1, 2, 3)
+"""Format 1 had no signature, and kept the weights of every run. Format 3 may list snapshots; a run without them is
+written as format 2, so that older versions of the lab can read it."""
 
 _FILES = {CONFIG, HISTORY, PREDICTIONS, WEIGHTS}
 _NEEDED = {"finished": (HISTORY, PREDICTIONS), "diverged": (HISTORY,), "imported": (WEIGHTS,)}
@@ -29,7 +35,19 @@ class DamagedRun(LabError):
 
 def write_manifest(folder: Path, about: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
     """Write a manifest that lists ``files``, as :func:`listed` describes them; they must be there."""
-    write_signed(folder / MANIFEST, {"format": FORMAT, "run_id": folder.name, **about, "files": files})
+    form = FORMAT if any(map(SNAPSHOT.fullmatch, files)) else FORMAT - 1
+    write_signed(folder / MANIFEST, {"format": form, "run_id": folder.name, **about, "files": files})
+
+
+def snapshot_name(epoch: int) -> str:
+    """``snapshot-00004.safetensors``."""
+    return f"snapshot-{epoch:05d}.safetensors"
+
+
+def snapshots_of(files: Iterable[str]) -> dict[int, str]:
+    """The snapshots among files: epoch -> name, in order."""
+    found = ((match, name) for name in files if (match := SNAPSHOT.fullmatch(name)))
+    return dict(sorted((int(match[1]), name) for match, name in found))
 
 
 def listed(content: bytes) -> dict[str, Any]:
@@ -61,7 +79,7 @@ def _problem(folder: Path, manifest: dict[str, Any]) -> str | None:
         return f"its format is {found}, made by a newer version of the lab; this one reads up to {FORMAT}: update it"
     files = manifest.get("files")
     needed = _NEEDED.get(str(manifest.get("status")))
-    whole = needed and isinstance(files, dict) and {CONFIG, *needed} <= files.keys() <= _FILES
+    whole = needed and isinstance(files, dict) and {CONFIG, *needed} <= files.keys() and all(map(_known, files))
     if found not in READABLE or not whole or not isinstance(manifest.get("model"), dict):
         return f"{MANIFEST} is incomplete"
     if manifest.get("run_id") != folder.name:
@@ -70,6 +88,10 @@ def _problem(folder: Path, manifest: dict[str, Any]) -> str | None:
         if problem := file_problem(folder, manifest, name, content=name in SMALL):
             return problem
     return None
+
+
+def _known(name: str) -> bool:
+    return name in _FILES or bool(SNAPSHOT.fullmatch(name))
 
 
 def file_problem(folder: Path, manifest: dict[str, Any], name: str, content: bool = True) -> str | None:

@@ -15,6 +15,7 @@ from dianet_lab.data.stand_in import load_or_stand_in
 from dianet_lab.models import assemble, count_macs, count_parameters
 from dianet_lab.studies.pace import Pace, measure_pace
 from dianet_lab.studies.study import Study
+from dianet_lab.training.snapshots import snapshot_epochs
 
 MB = 1e6
 FLOAT, HALF, INDEX_LABEL_PREDICTION = 4, 2, 8
@@ -85,11 +86,14 @@ def plan(
                 tell(arm)
                 paces[key] = measure_pace(config, splits, device, study.threads)
             seconds = paces[key].of_run(config, splits)
-        row = {"arm": arm, "runs": len(study.seeds_of(arm)) + more, "missing": count} | _sizes(
-            config, splits, study.keep_weights
-        )
-        row |= {"epoch_seconds": seconds / config.train.epochs, "hours": count and count * seconds / 3600}
-        rows.append(row | {"kept_mb": count * row["kept_mb"]})
+        row = {"arm": arm, "runs": len(study.seeds_of(arm)) + more, "missing": count}
+        row |= _sizes(config, splits) | {"epoch_seconds": seconds / config.train.epochs}
+        runs, with_snapshots = _keeping(study, arm, missing)
+        keeping = runs + more * study.keep_weights, with_snapshots
+        on_disk = _on_disk(row.pop("weights_mb"), keeping, config.train.epochs)
+        row["training_mb"] += on_disk.training
+        kept = count * row["kept_mb"] + on_disk.kept
+        rows.append(row | {"hours": count and count * seconds / 3600, "kept_mb": kept})
     return pd.DataFrame(rows)[list(COLUMNS)]
 
 
@@ -117,8 +121,28 @@ def _what_sets_the_pace(config: RunConfig, train: ImageData) -> str:
     return json.dumps([model, shape, config.train.batch_size, config.train.precision])
 
 
-def _sizes(config: RunConfig, splits: Splits, keep_weights: bool) -> dict[str, Any]:
-    """Of one run: what its network is, and what it takes on disk while it is trained and afterwards."""
+class _Weights(NamedTuple):
+    """Megabytes that kept weights add to the checkpoints of one run, and to what all missing runs leave."""
+
+    training: float
+    kept: float
+
+
+def _keeping(study: Study, arm: str, missing: Collection[str]) -> tuple[int, int]:
+    """How many missing runs of an arm keep their weights, and how many of them those on the way too."""
+    kept = [study.keeps(seed) for seed in study.seeds_of(arm) if study.config(arm, seed).run_id in missing]
+    return sum(keeps["weights"] for keeps in kept), sum(keeps["snapshots"] for keeps in kept)
+
+
+def _on_disk(weights: float, keeping: tuple[int, int], epochs: int) -> _Weights:
+    """Snapshots are in a run's checkpoint until it is stored."""
+    runs, with_snapshots = keeping
+    on_the_way = len(snapshot_epochs(epochs)) * weights
+    return _Weights(2 * on_the_way if with_snapshots else 0.0, runs * weights + with_snapshots * on_the_way)
+
+
+def _sizes(config: RunConfig, splits: Splits) -> dict[str, Any]:
+    """Of one run: what its network is, and what it takes on disk while it is trained and, without weights, after it."""
     train, test = splits.train, splits.test
     with torch.device("meta"):  # counted, never run
         model = assemble(config.model, train.in_channels, train.num_classes)
@@ -126,10 +150,11 @@ def _sizes(config: RunConfig, splits: Splits, keep_weights: bool) -> dict[str, A
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
     momentum = FLOAT * parameters if config.train.momentum else 0
     predictions = len(test) * (test.num_classes * HALF + INDEX_LABEL_PREDICTION)
-    kept = (weights if keep_weights else 0) + predictions + config.train.epochs * HISTORY_ROW + SMALL_FILES
+    kept = predictions + config.train.epochs * HISTORY_ROW + SMALL_FILES
     return {
         "parameters": parameters,
         "MACs": count_macs(model, train.in_channels, train.images.shape[-1]),
         "training_mb": 2 * (weights + momentum) / MB,  # a checkpoint is written beside the one that it replaces
         "kept_mb": kept / MB,
+        "weights_mb": weights / MB,
     }

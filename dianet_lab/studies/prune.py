@@ -9,7 +9,7 @@ from pathlib import Path
 from dianet_lab.errors import ConfigError
 from dianet_lab.paths import TEMPORARY
 from dianet_lab.studies.claims import Claim, Watch, try_claim
-from dianet_lab.studies.manifest import MANIFEST, WEIGHTS, write_manifest
+from dianet_lab.studies.manifest import MANIFEST, WEIGHTS, snapshots_of, write_manifest
 from dianet_lab.studies.state import ASIDE, CHECKPOINT, EVENT, run_ids, run_state
 from dianet_lab.studies.upkeep import OLD_FILES, writing
 
@@ -23,7 +23,7 @@ def prune_store(
 
     Args:
         status: states of runs that go as a whole.
-        weights: whether trained weights go; imported runs are nothing else and keep them.
+        weights: whether trained weights go, and snapshots; imported runs are nothing else and keep them.
         aside: whether what was moved aside goes.
         remove: do it, and not only tell.
 
@@ -83,13 +83,16 @@ def _prune_run(
         path, finished = folder / name, (folder / MANIFEST).stat().st_mtime_ns
         if path.exists() and path.stat().st_mtime_ns <= finished:
             yield _take(path, remove)
-    if weights and WEIGHTS in state.manifest["files"] and state.status != "imported":
+    names = {WEIGHTS, *snapshots_of(state.manifest["files"]).values()} & state.manifest["files"].keys()
+    if weights and names and state.status != "imported":
         if remove:  # the manifest first: it must never list what is not there
-            files = {name: entry for name, entry in state.manifest["files"].items() if name != WEIGHTS}
-            known = {"weights_sha256": state.manifest["files"][WEIGHTS]["sha256"]}
+            files = {name: entry for name, entry in state.manifest["files"].items() if name not in names}
+            entry = state.manifest["files"].get(WEIGHTS)
+            known = {"weights_sha256": entry["sha256"]} if entry else {}
             about = {name: state.manifest[name] for name in ("status", "result", "provenance")}
             write_manifest(folder, about | {"model": state.manifest["model"] | known}, files)
-        yield _take(folder / WEIGHTS, remove)
+        for name in sorted(names):
+            yield _take(folder / name, remove)
 
 
 def _take(path: Path, remove: bool) -> tuple[Path, int]:

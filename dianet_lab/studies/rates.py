@@ -30,6 +30,7 @@ def tuning_study(study: Study) -> Study | None:
     return replace(
         study, name=f"{study.name}, tuning", arms=arms, factors={}, seeds=study.tuning.seeds, arm_seeds={},
         baseline="", contrasts=(), tuning=None, planned=None, keep_weights=False,
+        snapshots=(),
     )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def further_runs(study: Study, store: RunStore) -> dict[str, int]:
     if own := at_own_rates(study, rates):
         known = {config.run_id for _, config in study.configs()}
         for arm, config in own.configs():
-            further[arm] += config.run_id not in known and not store.has(config.run_id, own.keep_weights)
+            further[arm] += config.run_id not in known and not store.has(config.run_id, **own.keeps(config.seed))
     return further
 
 

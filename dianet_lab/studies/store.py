@@ -29,12 +29,15 @@ from dianet_lab.studies.manifest import (
     file_problem,
     listed,
     read_manifest,
+    snapshot_name,
+    snapshots_of,
     write_manifest,
 )
-from dianet_lab.studies.results import predictions_of, result_of
+from dianet_lab.studies.results import kept_weights, predictions_of, result_of, weights_file
 from dianet_lab.studies.state import RunState, finished_ids, run_folder, run_state
 from dianet_lab.studies.upkeep import move_aside, remove_needless, writing
 from dianet_lab.training.loop import Outcome
+from dianet_lab.training.snapshots import snapshot_epochs
 
 
 class RunStore:
@@ -63,18 +66,20 @@ class RunStore:
     def __contains__(self, run_id: str) -> bool:
         return self.has(run_id)
 
-    def has(self, run_id: str, weights: bool = False) -> bool:
+    def has(self, run_id: str, weights: bool = False, snapshots: bool = False) -> bool:
         """Whether a run is finished and whole; all files are read, but the weights only if they are asked for.
 
         Args:
             weights: whether it must have kept its weights; one that diverged needs none.
+            snapshots: whether it must have those on its way too, and its weights, which are the last of them.
         """
         manifest = self._manifest(run_id)
         if manifest is None:
             return False
         names = {PREDICTIONS} & manifest["files"].keys()
-        if weights and manifest["status"] != "diverged":
-            names = names | {WEIGHTS}
+        if manifest["status"] != "diverged":
+            names = names | ({WEIGHTS} if weights or snapshots else set())
+            names |= set(map(snapshot_name, snapshot_epochs(manifest["result"]["epochs"]))) if snapshots else set()
         return not any(file_problem(self.folder(run_id), manifest, name) for name in names)
 
     def _manifest(self, run_id: str) -> dict[str, Any] | None:
@@ -129,15 +134,37 @@ class RunStore:
         """For each test image: ``index`` (its id), ``label``, ``prediction`` and ``probability [image, class]``."""
         return self._tensors(run_id, PREDICTIONS)
 
-    def load_model(self, run_id: str) -> ResidualNet:
+    def snapshot_epochs(self, run_id: str) -> list[int]:
+        """The epochs after which :meth:`load_model` can give the network, in order.
+
+        Those are 0, the initial values; those of the snapshots, if it kept any; and the last, if it kept its weights.
+        Of an imported run nobody knows where it began or how long it took, so there are none.
+        """
+        manifest = self.manifest(run_id)
+        if manifest["status"] == "imported":
+            return []
+        last = [manifest["result"]["epochs"]] if WEIGHTS in manifest["files"] else []
+        return [0, *snapshots_of(manifest["files"]), *last]
+
+    def load_model(self, run_id: str, epoch: int | None = None) -> ResidualNet:
         """The trained network on the CPU, in eval mode.
 
+        Args:
+            epoch: as it was after this one, of :meth:`snapshot_epochs`; the last if not given.
+
         Raises:
-            LabError: the run is not in the store, kept no weights, or they are damaged.
+            LabError: the run is not in the store, kept no weights (of that epoch), or they are damaged.
         """
-        shape = self.manifest(run_id)["model"]
-        model = build_model(self.config(run_id).model, shape["in_channels"], shape["num_classes"])
-        model.load_state_dict(self._tensors(run_id, WEIGHTS))
+        manifest, config = self.manifest(run_id), self.config(run_id)
+        shape, snapshots = manifest["model"], snapshots_of(manifest["files"])
+        model = build_model(config.model, shape["in_channels"], shape["num_classes"], config.seed)
+        if epoch is not None and epoch not in (known := self.snapshot_epochs(run_id)):
+            raise LabError(
+                f"run {run_id} has no weights of epoch {epoch}, only of {', '.join(map(str, known)) or 'the last'}; "
+                f"`dianet-lab train {run_id} --snapshots` trains it again and keeps some on the way"
+            )
+        if epoch != 0:
+            model.load_state_dict(self._tensors(run_id, snapshots.get(epoch, WEIGHTS)))
         return model.eval()
 
     def save(
@@ -152,11 +179,12 @@ class RunStore:
     ) -> Path | None:
         """Write a run; its manifest last. The checkpoint is removed.
 
-        Of a run that is stored without its weights, only these are added, if they are the ones that the result is of.
+        Of a run that is stored without its weights, or without snapshots, only these are added, if the weights are
+        the ones that the result is of. An outcome's snapshots are kept with the weights.
 
         Args:
             test: the test images that the outcome's probabilities belong to.
-            keep_weights: whether the trained weights are kept, or only their SHA-256.
+            keep_weights: whether the trained weights, and snapshots, are kept, or only the SHA-256 of the weights.
             guard: called before the manifest is written; raises if it no longer may be.
 
         Returns:
@@ -172,7 +200,8 @@ class RunStore:
             files[PREDICTIONS] = save_tensors(predictions_of(outcome.test, test))
         about = {"status": outcome.status, "result": result_of(outcome), "provenance": provenance}
         shape = test.in_channels, test.num_classes
-        return self._write(config.run_id, files, outcome.model, shape, about, keep_weights, guard)
+        kept = kept_weights(outcome.snapshots, outcome.model) if keep_weights else {}
+        return self._write(config.run_id, files, kept, outcome.model, shape, about, guard)
 
     def save_imported(
         self, run_id: str, config: RunConfig, model: ResidualNet, shape: tuple[int, int], provenance: dict[str, Any]
@@ -184,23 +213,22 @@ class RunStore:
             shape: channels of the images, and classes.
         """
         about = {"status": "imported", "result": {}, "provenance": provenance}
-        self._write(run_id, {CONFIG: config.to_json().encode()}, model, shape, about, True, lambda: None)
+        files = {CONFIG: config.to_json().encode()}
+        self._write(run_id, files, kept_weights({}, model), model, shape, about, lambda: None)
 
     def _write(
         self,
         run_id: str,
         files: dict[str, bytes],
+        kept: dict[str, bytes],
         model: ResidualNet,
         shape: tuple[int, int],
         about: dict[str, Any],
-        keep_weights: bool,
         guard: Callable[[], None],
     ) -> Path | None:
         folder = self.folder(run_id)
-        weights = save_tensors({name: value.cpu().contiguous() for name, value in model.state_dict().items()})
-        digest = listed(weights)["sha256"]
-        if keep_weights:
-            files[WEIGHTS] = weights
+        digest = listed(kept.get(WEIGHTS) or weights_file(model.state_dict()))["sha256"]
+        files |= kept
         entries = {name: listed(content) for name, content in files.items()}
         counts = {
             "in_channels": shape[0],
@@ -214,9 +242,9 @@ class RunStore:
         with writing(self.root):
             guard()
             old = self._manifest(run_id)
-            if old and keep_weights and old["model"].get("weights_sha256") == digest:
-                # The same run with nothing but its weights missing: what is stored of it stays as it is.
-                files, entries = {WEIGHTS: weights}, old["files"] | {WEIGHTS: entries[WEIGHTS]}
+            if old and kept and old["model"].get("weights_sha256") == digest:
+                # The same run with nothing but weights missing: what else is stored of it stays as it is.
+                files, entries = kept, old["files"] | {name: entries[name] for name in kept}
                 about = {name: old[name] for name in about}
             elif old:
                 target = move_aside(self.root, run_id, [MANIFEST, *old["files"]])

@@ -49,6 +49,7 @@ class Study:
         scale: what it was built at, where it is of the catalogue: what its sister studies are built at too.
         threads: CPU threads of one run.
         keep_weights: whether its runs keep their trained weights, for notebooks that look into the networks.
+        snapshots: the seeds whose runs keep their weights on the way too, after some epochs.
         demonstration: whether the scale is too small for evidence; a report then says so in large letters.
 
     Raises:
@@ -70,6 +71,7 @@ class Study:
     scale: Profile | None = None
     threads: int = 1
     keep_weights: bool = False
+    snapshots: Sequence[int] = ()
     demonstration: bool = False
 
     def __post_init__(self):
@@ -94,6 +96,7 @@ class Study:
         for attribute, value in (("arms", arms), ("baseline", baseline), ("contrasts", contrasts)):
             object.__setattr__(self, attribute, value)
         object.__setattr__(self, "seeds", tuple(self.seeds))
+        object.__setattr__(self, "snapshots", tuple(self.snapshots))
         self._check_seeds()
         self._refuse_twins()
         self._check_tuning()
@@ -106,6 +109,10 @@ class Study:
     def seeds_of(self, arm: str) -> tuple[int, ...]:
         """The seeds of one arm."""
         return tuple(self.arm_seeds.get(arm, self.seeds))
+
+    def keeps(self, seed: int) -> dict[str, bool]:
+        """What the runs of one seed keep, as ``weights`` and ``snapshots`` of :meth:`RunStore.has`."""
+        return {"weights": self.keep_weights or seed in self.snapshots, "snapshots": seed in self.snapshots}
 
     def configs(self) -> list[tuple[str, RunConfig]]:
         """Every run as ``(arm, configuration)``, seed by seed, so that a study that is cut short is still paired."""
@@ -123,6 +130,10 @@ class Study:
                 raise ConfigError(
                     f"study {self.name!r}, arm {arm!r}: got seeds {list(seeds)}, expected some of {list(self.seeds)}"
                 )
+        if strange := [seed for seed in self.snapshots if seed not in self.seeds]:
+            raise ConfigError(
+                f"study {self.name!r}, snapshots: got seed {strange[0]}, expected some of {list(self.seeds)}"
+            )
         if self.tuning and (both := sorted(set(self.tuning.seeds) & set(self.seeds))):
             raise ConfigError(f"study {self.name!r}: seed {both[0]} is for tuning and can't be one of its own too")
 

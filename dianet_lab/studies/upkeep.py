@@ -8,7 +8,7 @@ from typing import Any
 
 from dianet_lab.errors import LabError
 from dianet_lab.paths import TEMPORARY
-from dianet_lab.studies.manifest import MANIFEST, PREDICTIONS, WEIGHTS
+from dianet_lab.studies.manifest import MANIFEST, PREDICTIONS, WEIGHTS, snapshots_of
 from dianet_lab.studies.state import ASIDE, CHECKPOINT, EVENT
 
 OLD_FILES = (".lock", "checkpoint.pt")
@@ -45,7 +45,8 @@ def remove_half_written(folder: Path) -> None:
 def remove_needless(folder: Path, manifest: dict[str, Any]) -> None:
     """Remove of a run that has just been finished what it needs no more; its claim is held."""
     remove_half_written(folder)
-    for name in {CHECKPOINT, EVENT, WEIGHTS, PREDICTIONS, *OLD_FILES} - manifest["files"].keys():
+    snapshots = snapshots_of(path.name for path in folder.iterdir()).values()
+    for name in {CHECKPOINT, EVENT, WEIGHTS, PREDICTIONS, *snapshots, *OLD_FILES} - manifest["files"].keys():
         (folder / name).unlink(missing_ok=True)
 
 

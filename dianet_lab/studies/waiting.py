@@ -21,13 +21,14 @@ def wait_for_claim(
     patience: float,
     stop: Stop,
     weights: bool = False,
+    snapshots: bool = False,
     lost: Callable[[], None] = lambda: None,
     finished_will_do: bool = True,
 ) -> Claim | Holder | None:
     """The claim on a run; None if it is finished meanwhile; or who holds it after ``patience`` seconds.
 
     Args:
-        weights: whether a finished run must have its weights.
+        weights, snapshots: whether a finished run must have its weights, and those on its way.
         lost: called when the claim has been taken over.
         finished_will_do: whether to look if another process has finished it; else it is waited for in any case.
 
@@ -42,7 +43,7 @@ def wait_for_claim(
             claim = try_claim(store.root, run_id, _watch, lost)
         if isinstance(claim, Claim):
             return claim
-        if finished_will_do and store.has(run_id, weights):
+        if finished_will_do and store.has(run_id, weights, snapshots):
             return None
         if time.monotonic() >= until:
             return claim

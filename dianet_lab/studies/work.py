@@ -25,6 +25,7 @@ from dianet_lab.studies.waiting import wait_for_claim
 from dianet_lab.training.checkpoint import BadCheckpoint, Checkpoint
 from dianet_lab.training.device import resolve_device
 from dianet_lab.training.loop import train
+from dianet_lab.training.snapshots import Snapshots, snapshot_epochs
 from dianet_lab.training.stop import Interrupted, Stop
 
 CHECKPOINT_EVERY = 30.0
@@ -42,6 +43,8 @@ class Order:
         threads: CPU threads of the run.
         checkpoint_every: seconds.
         keep_weights: whether the store keeps the trained weights.
+        snapshots: whether it keeps those on the way too, after the epochs of
+            :func:`~dianet_lab.training.snapshots.snapshot_epochs`.
         patience: seconds to wait for a living process that trains the same run.
         lab: the lab's folder, against which paths of data are resolved.
     """
@@ -51,6 +54,7 @@ class Order:
     threads: int = 1
     checkpoint_every: float = CHECKPOINT_EVERY
     keep_weights: bool = False
+    snapshots: bool = False
     patience: float = 0.0
     lab: Path | None = None
 
@@ -129,14 +133,15 @@ def _claim_and_train(
     store, run_id = RunStore(order.root), order.config.run_id
     lost = Stop()
     with ExitStack() as stack:
-        claim = wait_for_claim(store, run_id, order.patience, stop, order.keep_weights, lambda: lost.request("lost"))
+        kept = {"weights": order.keep_weights, "snapshots": order.snapshots}
+        claim = wait_for_claim(store, run_id, order.patience, stop, **kept, lost=lambda: lost.request("lost"))
         if claim is None:
             return None, False
         if isinstance(claim, Holder):
             return claim, False
         stack.enter_context(claim)
         with writing(store.root):
-            if store.has(run_id, order.keep_weights):
+            if store.has(run_id, **kept):
                 return None, False
         _prepare(store, run_id, remarks)
         _train(order, store, claim, device, _Either(stop, lost, claim), on_epoch, remarks)
@@ -186,9 +191,10 @@ def _train(
     splits = load_data(config.data, config.seed)
     place = resolve_device(device)
     made = _made() | {"time": provenance.now(), "device": str(place), "threads": order.threads}
-    made["keep_weights"] = order.keep_weights
+    made |= {"keep_weights": order.keep_weights, "snapshots": order.snapshots}
     checkpoint = Checkpoint(folder / CHECKPOINT, config, order.checkpoint_every, claim.check, made)
     options = {"device": place, "threads": order.threads, "checkpoint": checkpoint, "stop": stop, "on_epoch": on_epoch}
+    options["snapshots"] = Snapshots(snapshot_epochs(config.train.epochs) if order.snapshots else [])
     try:
         try:
             outcome = train(config, splits, **options)
@@ -205,7 +211,8 @@ def _train(
     if checkpoint.earlier:
         made["earlier_parts"] = checkpoint.earlier
     made |= {"time": provenance.now(), "checkpoint_seconds": round(checkpoint.seconds, 3)}
-    old = store.save(config, outcome, splits.test, made, keep_weights=order.keep_weights, guard=claim.check)
+    keep = order.keep_weights or order.snapshots
+    old = store.save(config, outcome, splits.test, made, keep_weights=keep, guard=claim.check)
     if old:
         remarks.append(
             f"run {config.run_id} has other bits than before (threads, machine, versions): that one is in {old}"

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from dianet_lab.seeding import seed_of
 from dianet_lab.training.checkpoint import Checkpoint
 from dianet_lab.training.device import repeatable
 from dianet_lab.training.evaluation import Evaluation, evaluate
+from dianet_lab.training.snapshots import Snapshots, Weights
 from dianet_lab.training.stop import Interrupted, Stop
 from dianet_lab.training.trainer import Training
 
@@ -26,7 +27,10 @@ FIT_LIMIT = 10_000
 
 @dataclass
 class Outcome:
-    """What a run yields. ``status`` is ``finished`` or ``diverged`` (a NaN or infinite loss: a result, not a crash)."""
+    """What a run yields. ``status`` is ``finished`` or ``diverged`` (a NaN or infinite loss: a result, not a crash).
+
+    ``snapshots`` are the weights after earlier epochs, where they were asked for.
+    """
 
     status: str
     model: ResidualNet
@@ -35,6 +39,7 @@ class Outcome:
     train_accuracy: float = math.nan
     resumed_at: int = 0
     seconds: float = 0.0
+    snapshots: dict[int, Weights] = field(default_factory=dict)
 
 
 def train(
@@ -46,6 +51,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     stop: Stop | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
+    snapshots: Snapshots | None = None,
 ) -> Outcome:
     """Train a configuration from its start, or from its checkpoint, to its end.
 
@@ -58,6 +64,7 @@ def train(
         checkpoint: where to go on from and what to write to.
         stop: looked at after every step.
         on_epoch: called with the history's newest row after each epoch.
+        snapshots: called with the epoch and the model after each epoch; keeps the weights of some.
 
     Raises:
         Interrupted: a stop was requested; the checkpoint has all that was done.
@@ -66,23 +73,28 @@ def train(
     clock, before = time.perf_counter(), 0.0
     with repeatable(device, threads, seed_of("run", config.seed)):
         training = Training(config, splits, device)
+        snapshots = snapshots or Snapshots([])
         if checkpoint and (saved := checkpoint.load()):
+            snapshots.go_on(saved["epoch"], saved.get("snapshots", {}))
             training.load(saved)
             before = saved["seconds"]
 
         def state() -> dict[str, Any]:
-            return training.state() | {"seconds": before + time.perf_counter() - clock}
+            seconds = before + time.perf_counter() - clock
+            return training.state() | {"seconds": seconds, "snapshots": snapshots.taken}
 
         resumed_at = training.epoch
         with _saving(checkpoint, state):
             while training.epoch < config.train.epochs and not training.diverged:
                 training.run_epoch(lambda: _pause(checkpoint, stop, state, within_epoch=True))
+                snapshots(training.epoch, training.model)
                 if on_epoch:
                     on_epoch(training.history[-1])
                 if training.epoch < config.train.epochs:
                     _pause(checkpoint, stop, state, within_epoch=False)
             outcome = _outcome(training, stop)
     outcome.resumed_at, outcome.seconds = resumed_at, before + time.perf_counter() - clock
+    outcome.snapshots = snapshots.taken
     return outcome
 
 

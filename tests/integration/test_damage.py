@@ -2,7 +2,7 @@
 
 import pytest
 
-from dianet_lab.studies.manifest import MANIFEST
+from dianet_lab.studies.manifest import FORMAT, MANIFEST
 from dianet_lab.studies.state import CHECKPOINT
 from dianet_lab.studies.verify import verify_run
 from dianet_lab.studies.work import carry_out
@@ -44,5 +44,5 @@ def test_a_newer_format_is_named(tmp_path):
     folder = store.folder(order.config.run_id)
     (folder / MANIFEST).write_bytes(damage.signed_again(folder, format=99))
     problem = verify_run(store, order.config.run_id).text
-    assert "its format is 99, made by a newer version of the lab; this one reads up to 2: update it" in problem
+    assert f"its format is 99, made by a newer version of the lab; this one reads up to {FORMAT}: update it" in problem
     assert order.config.run_id not in store and store.state(order.config.run_id).status == "damaged"

@@ -494,6 +494,7 @@ class TestVectors:
         assert len(load_data(study.base.data, 0).train) == 797
         assert study.base.train.epochs == epochs and list(study.seeds) == list(range(seeds))
         assert study.keep_weights and study.base.model.blocks_per_stage >= 6
+        assert study.snapshots == (0,)
 
     def test_what_the_user_asks_for_is_done(self):
         study = get_study("vectors", "quick", epochs=30, train_size=50, seeds=6)

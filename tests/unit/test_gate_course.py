@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dianet_lab.analysis.capture import capture_images
-from dianet_lab.analysis.gate_course import LOOKS, OUTPUT_GATE, activation_starts, gate_course, look_at
+from dianet_lab.analysis.gate_course import OUTPUT_GATE, activation_starts, gate_course
 from dianet_lab.analysis.gates import QUANTILES, shown_images
 from dianet_lab.attention.recurrent import ACTIVATIONS
 from dianet_lab.studies.execute import run_study
@@ -18,18 +16,6 @@ from dianet_lab.studies.study import Study
 def study(tiny) -> Study:
     arms = {"DIA": {}, "tanh": {"model.attention.activation": "tanh"}}
     return Study("s", tiny, arms=arms, seeds=[0], keep_weights=True)
-
-
-class TestLooks:
-    @given(st.integers(1, 1000))
-    def test_are_at_the_start_and_the_end_and_not_many_between(self, epochs):
-        looks = look_at(epochs)
-        assert looks[0] == 0 and looks[-1] == epochs and len(looks) <= LOOKS
-        assert looks == sorted(set(looks))
-
-    def test_are_denser_where_training_moves_most(self):
-        gaps = np.diff(look_at(100))
-        assert (np.diff(gaps) >= 0).all() and look_at(3) == [0, 1, 2, 3]
 
 
 class TestStarts:

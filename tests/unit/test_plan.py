@@ -28,6 +28,7 @@ from dianet_lab.studies.study import Study
 from dianet_lab.training import loop, trainer
 from dianet_lab.training.checkpoint import Checkpoint
 from dianet_lab.training.loop import train
+from dianet_lab.training.snapshots import Snapshots, snapshot_epochs
 
 CPU = torch.device("cpu")
 
@@ -216,26 +217,32 @@ class TestSeedsNeeded:
 
 
 class TestDisk:
-    @pytest.mark.parametrize("keep_weights", [False, True])
-    def test_is_what_a_stored_run_takes(self, store, timed, keep_weights):
+    @pytest.mark.parametrize("keep_weights, snapshots", [(False, ()), (True, ()), (True, (0, 1)), (False, (0, 1))])
+    def test_is_what_a_stored_run_takes(self, store, timed, keep_weights, snapshots):
         config = RunConfig(
             model=ModelConfig(depth=14, width=8),
             data=DataConfig(train_size=40, val_size=20),
-            train=TrainConfig(epochs=3, batch_size=20, eval_every=3),
+            train=TrainConfig(epochs=4, batch_size=20, eval_every=4),
         )
-        splits = load_data(config.data, 0)
-        store.save(config, train(config, splits, device=CPU), splits.test, {}, keep_weights=keep_weights)
+        splits, taken = load_data(config.data, 0), Snapshots(snapshot_epochs(4) if snapshots else [])
+        outcome = train(config, splits, device=CPU, snapshots=taken)
+        store.save(config, outcome, splits.test, {}, keep_weights=keep_weights or bool(snapshots))
         taken = sum(file.stat().st_size for file in store.folder(config.run_id).iterdir())
-        study = Study("s", config, arms={"a": {}}, seeds=[0, 1], keep_weights=keep_weights)
+        study = Study("s", config, arms={"a": {}}, seeds=[0, 1], keep_weights=keep_weights, snapshots=snapshots)
         said = plan(study, every_run(study), "cpu")["kept_mb"][0] / 2
         assert 1e6 * said == pytest.approx(taken, rel=0.2)
 
-    def test_is_that_of_two_checkpoints_while_a_run_is_trained(self, tmp_path, timed):
-        config = RunConfig(data=DataConfig(train_size=20, val_size=0), train=TrainConfig(epochs=1, batch_size=20))
+    @pytest.mark.parametrize("snapshots", [(), (0,)])
+    def test_is_that_of_two_checkpoints_while_a_run_is_trained(self, tmp_path, timed, snapshots):
+        config = RunConfig(data=DataConfig(train_size=20, val_size=0), train=TrainConfig(epochs=4, batch_size=20))
         training = trainer.Training(config, load_data(config.data, 0), CPU)
         training.run_epoch()
-        Checkpoint(tmp_path / "checkpoint.pt", config, 0).write(training.state)
-        study = Study("s", config, arms={"a": {}})
+        taken = Snapshots(snapshot_epochs(4) if snapshots else [])
+        for epoch in range(4):
+            taken(epoch, training.model)
+        state = training.state() | {"snapshots": taken.taken}
+        Checkpoint(tmp_path / "checkpoint.pt", config, 0).write(lambda: state)
+        study = Study("s", config, arms={"a": {}}, snapshots=snapshots)
         said = plan(study, every_run(study), "cpu")["training_mb"][0]
         assert 1e6 * said == pytest.approx(2 * (tmp_path / "checkpoint.pt").stat().st_size, rel=0.2)
 

@@ -31,7 +31,7 @@ def runs(study: Study) -> list[tuple[str, str]]:
 
 def said(study: Study) -> dict:
     """All that a study is, but its runs."""
-    names = ("name", "seeds", "baseline", "contrasts", "threads", "keep_weights", "demonstration")
+    names = ("name", "seeds", "baseline", "contrasts", "threads", "keep_weights", "snapshots", "demonstration")
     tuning = study.tuning and tuple(map(list, (study.tuning.arms, study.tuning.rates, study.tuning.seeds)))
     arm_seeds = {arm: study.seeds_of(arm) for arm in study.arms}
     return {name: getattr(study, name) for name in names} | {"tuning": tuning, "arm_seeds": arm_seeds}
@@ -55,6 +55,7 @@ class TestFormat:
             contrasts: {two - one: {weights: {two: 1, one: -1}, delta: 0.02}}
             threads: 2
             keep_weights: true
+            snapshots: [5, 0]
         """
         study = Study(
             "cells",
@@ -70,6 +71,7 @@ class TestFormat:
             contrasts=[Contrast("two - one", {"two": 1, "one": -1}, 0.02)],
             threads=2,
             keep_weights=True,
+            snapshots=[5, 0],
             demonstration=True,
         )
         assert runs(read_study(text)) == runs(study)
@@ -93,6 +95,11 @@ class TestFormat:
     def test_seeds_are_a_count_or_a_list(self):
         assert read_study(f"{TWO}seeds: 3").seeds == (0, 1, 2)
         assert read_study(f"{TWO}seeds: [7, 3]").seeds == (7, 3)
+
+    def test_snapshots_are_a_count_or_a_list_and_leave_with_their_seeds(self):
+        assert read_study(f"{TWO}seeds: [7, 3]\nsnapshots: 1").snapshots == (7,)
+        assert read_study(f"{TWO}seeds: 3\nsnapshots: [2, 0]").snapshots == (2, 0)
+        assert read_study(f"{TWO}seeds: 3\nsnapshots: [2, 0]", seeds=1).snapshots == (0,)
 
     def test_numbers_may_be_written_with_an_exponent(self):
         study = read_study("arms: {a: {train.weight_decay: 1e-3}, b: {train.lr: 5E-2}}")
@@ -232,6 +239,7 @@ class TestRefusals:
             (f"seeds: []\n{TWO}", ["no seeds"]),
             ("threads: 0", ["StudyFile.threads", "got 0"]),
             ("keep_weights: perhaps", ["StudyFile.keep_weights", "'perhaps'"]),
+            (f"{TWO}seeds: 3\nsnapshots: [7]", ["snapshots: seed 7 is none of the study's, [0, 1, 2]"]),
             ("profile: quik", ["unknown profile 'quik'", "did you mean 'quick'?"]),
             ("name: 3", ["StudyFile.name", "got 3", "quotes"]),
             ("baseline: true", ["StudyFile.baseline", "got True", "quotes"]),

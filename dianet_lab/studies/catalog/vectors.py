@@ -31,6 +31,7 @@ def vectors_study(scale: Profile) -> Study:
         contrasts=minus(*ARMS, delta=scale.delta),
         threads=scale.threads,
         keep_weights=True,
+        snapshots=[0],
     )
 
 
