@@ -52,6 +52,11 @@ def class_share(gates: xr.DataArray) -> xr.DataArray:
     return (between / total.where(total > 0)).rename("class share")
 
 
+def chance_share(data: ImageData) -> float:
+    """About the :func:`class_share` of gates that ignore the class: ``(k - 1) / (n - 1)``."""
+    return (len(data.labels.unique()) - 1) / (len(data) - 1)
+
+
 def shown_images(config: RunConfig) -> ImageData:
     """The images that a network's gates are looked at with: of its test images at most :data:`SHOWN`.
 

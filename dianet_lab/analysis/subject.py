@@ -1,7 +1,7 @@
 """What a notebook about gates looks into: the networks of a study, one stored run, or a network of the user's own."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,6 +10,7 @@ from torch import nn
 
 from dianet_lab.analysis import wording
 from dianet_lab.analysis.gates import Network, networks, pixels_shuffled, reference_images, shown_images
+from dianet_lab.analysis.over_training import along_the_way
 from dianet_lab.analysis.own_network import load_own, names_own
 from dianet_lab.analysis.points import attentions
 from dianet_lab.analysis.under import accuracy, logits_under
@@ -44,7 +45,8 @@ class Subject:
     ``arm`` is the one that it is about; ``views`` are the networks that are drawn, that one first, its controls after
     it; ``start`` is where its gates start, about; ``networks(arms, when)`` gives all, one after the other, or those of
     some arms; ``runs`` is a table of them with their ``test_accuracy``; ``contrasts`` is what is compared, ``scale``
-    and ``casualties`` are sentences, ``origin`` is for the provenance.
+    and ``casualties`` are sentences, ``origin`` is for the provenance. ``on_the_way()`` gives the drawn networks after
+    the epochs of their snapshots, with the epoch in ``which``; none where nobody knows of any.
     """
 
     arm: str
@@ -56,6 +58,7 @@ class Subject:
     scale: str
     casualties: str
     origin: dict[str, Any]
+    on_the_way: Callable[[], Iterable[Network]] = tuple
 
     @property
     def test(self) -> ImageData:
@@ -134,6 +137,7 @@ def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
         wording.scale_sentence(study, train),
         wording.casualties_sentence(frame),
         {"configuration": study.base, "seeds": list(study.seeds), "run_ids": list(frame["run_id"])},
+        lambda: _ways(store, {arm: study.config(arm, seed).run_id for arm in DRAWN}, test),
     )
 
 
@@ -157,9 +161,9 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
     model = store.load_model(run_id)
     _check_images(run_id, manifest["model"], test)
     start = build_model(config.model, test.in_channels, test.num_classes, config.seed).eval()
-    return _single(
-        run_id, config.seed, manifest["status"], model, start, test, train, _origin(config, run_id, manifest)
-    )
+    origin = _origin(config, run_id, manifest)
+    seen = _single(run_id, config.seed, manifest["status"], model, start, test, train, origin)
+    return replace(seen, on_the_way=lambda: _ways(store, {seen.views[0].name: run_id}, test))
 
 
 def of_own(name: str, data: str | None = None) -> Subject:
@@ -207,6 +211,13 @@ def _single(
         f"Its test accuracy on the {shown} is {100 * right:.1f} %.",
         origin,
     )
+
+
+def _ways(store: RunStore, run_ids: dict[str, str], test: ImageData) -> Iterator[Network]:
+    """Each run along its way, and the first of them shown images without a shape."""
+    for arm, run_id in run_ids.items():
+        yield from along_the_way(store, run_id, arm, test)
+    yield from along_the_way(store, next(iter(run_ids.values())), SHUFFLED, pixels_shuffled(test))
 
 
 def _check_images(run_id: str, shape: dict[str, int], test: ImageData) -> None:

@@ -7,6 +7,7 @@ from dianet_lab.plots.connected import plot_by_block, plot_connected
 from dianet_lab.plots.costs import plot_accuracy_against
 from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
 from dianet_lab.plots.dots import plot_dots
+from dianet_lab.plots.epochs import plot_gates_by_epoch
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import (
     plot_class_gates,
@@ -16,7 +17,12 @@ from dianet_lab.plots.gates import (
     share_scale,
 )
 from dianet_lab.plots.history import plot_history
-from dianet_lab.plots.layers import plot_activation_ranges, plot_gate_distribution, plot_gate_variation
+from dianet_lab.plots.layers import (
+    plot_activation_ranges,
+    plot_class_share,
+    plot_gate_distribution,
+    plot_gate_variation,
+)
 from dianet_lab.plots.memory import plot_by_distance
 from dianet_lab.plots.networks import plot_blocks, plot_fine_tuning, plot_units_by_depth
 from dianet_lab.plots.rates import plot_rates
@@ -31,7 +37,9 @@ from dianet_lab.plots.similarity import (
 from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
 from dianet_lab.plots.style import ARM_STYLES, STAGE_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
+from dianet_lab.plots.trajectories import plot_trajectories
 from dianet_lab.plots.triangles import plot_triangles
+from dianet_lab.plots.views import plot_class_maps, plot_gate_maps, plot_image_walks
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
 
 __all__ = [
@@ -49,6 +57,8 @@ __all__ = [
     "plot_by_distance",
     "plot_cell_diagram",
     "plot_class_gates",
+    "plot_class_maps",
+    "plot_class_share",
     "plot_connected",
     "plot_cost_by_depth",
     "plot_differences",
@@ -57,11 +67,14 @@ __all__ = [
     "plot_fine_tuning",
     "plot_gate_distribution",
     "plot_gate_map",
+    "plot_gate_maps",
     "plot_gate_training",
     "plot_gate_variation",
+    "plot_gates_by_epoch",
     "plot_gradients",
     "plot_history",
     "plot_image_walk",
+    "plot_image_walks",
     "plot_layer_correlations",
     "plot_ledger",
     "plot_neighbours",
@@ -74,6 +87,7 @@ __all__ = [
     "plot_similarity_by_distance",
     "plot_similarity_effects",
     "plot_stage_schematic",
+    "plot_trajectories",
     "plot_triangles",
     "plot_units_by_depth",
     "plot_wirings",

@@ -59,9 +59,9 @@ def plot_gate_map(
         axes = list(fig.subplots(1, len(means), squeeze=False)[0])
     low, high = limits or _range(means, start)
     for stage, (ax, mean) in enumerate(zip(axes, means, strict=True)):
-        image = _map(ax, mean, f"stage {stage}", vmin=low, vmax=high, cmap=GATE_COLORS)
+        image = draw_map(ax, mean, f"stage {stage}", vmin=low, vmax=high, cmap=GATE_COLORS)
     axes[0].set_ylabel("block (index)")
-    _gate_bar(image, axes, "gate (mean over images)", start)
+    gate_bar(image, axes, "gate (mean over images)", start)
     return list(axes)
 
 
@@ -71,7 +71,7 @@ def _range(arrays: Sequence[np.ndarray], start: float | None = None) -> tuple[fl
     return float(values.min()), float(values.max())
 
 
-def _map(ax: Axes, values: np.ndarray, title: str, **scale) -> AxesImage:
+def draw_map(ax: Axes, values: np.ndarray, title: str, **scale) -> AxesImage:
     """``values [row, column]`` as an image with whole-numbered ticks; columns are channels."""
     image = ax.imshow(values, aspect="auto", interpolation="nearest", **scale)
     ax.set(title=title, xlabel="channel (index)")
@@ -82,26 +82,33 @@ def _map(ax: Axes, values: np.ndarray, title: str, **scale) -> AxesImage:
     return image
 
 
-def _gate_bar(image: AxesImage, axes: Sequence[Axes], label: str, start: float | None = None) -> None:
-    """One colour bar for several axes; ``start`` is a line across it."""
-    bar = axes[0].figure.colorbar(image, ax=list(axes), label=label, fraction=0.05, pad=0.02, aspect=14)
+def gate_bar(
+    image: AxesImage, axes: Sequence[Axes], label: str, start: float | None = None, named: bool = True
+) -> None:
+    """One colour bar for several axes; ``start`` is a line across it, with its name beside it where there is room."""
+    bar = axes[0].figure.colorbar(
+        image, ax=list(axes), label=label, fraction=0.05, pad=0.02, aspect=14 if named else 30
+    )
     bar.outline.set_visible(False)
-    if start is not None:
-        bar.ax.axhline(start, color="white", linewidth=3)
-        bar.ax.axhline(start, color=START, linewidth=1.6, gid="start")
-        bar.ax.annotate(
-            f"before training:\nabout {start:g}",
-            (0, start),
-            xycoords=("axes fraction", "data"),
-            xytext=(-3, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            color=readable(START),
-            fontsize=9,
-            linespacing=1.0,
-            gid="start name",
-        )
+    if start is None:
+        return
+    bar.ax.axhline(start, color="white", linewidth=3)
+    bar.ax.axhline(start, color=START, linewidth=1.6, gid="start")
+    if not named:
+        return
+    bar.ax.annotate(
+        f"before training:\nabout {start:g}",
+        (0, start),
+        xycoords=("axes fraction", "data"),
+        xytext=(-3, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        color=readable(START),
+        fontsize=9,
+        linespacing=1.0,
+        gid="start name",
+    )
 
 
 def plot_image_walk(
@@ -144,9 +151,9 @@ def plot_image_walk(
     )
     low, high = limits or _range(gates)
     for stage, (ax, gate) in enumerate(zip(axes[1:], gates, strict=True)):
-        strip = _map(ax, gate, f"stage {stage}", vmin=low, vmax=high, cmap=GATE_COLORS)
+        strip = draw_map(ax, gate, f"stage {stage}", vmin=low, vmax=high, cmap=GATE_COLORS)
     axes[1].set_ylabel("block (index)")
-    _gate_bar(strip, axes[1:], "gate (of this image)")
+    gate_bar(strip, axes[1:], "gate (of this image)")
     return axes
 
 
@@ -181,11 +188,11 @@ def plot_class_gates(
     largest = float(np.nanmax(np.abs(deviation)))
     limit = largest or 1.0  # a gate that never varies still needs a scale
     title = f"stage {stage}, block {block}; largest deviation ±{largest:.2g}"
-    image = _map(ax, deviation, title, vmin=-limit, vmax=limit, cmap=SIGNED_COLORS)
+    image = draw_map(ax, deviation, title, vmin=-limit, vmax=limit, cmap=SIGNED_COLORS)
     step = -(-len(class_names) // MAX_NAMES)
     ax.set_yticks(range(0, len(class_names), step), class_names[::step])
     ax.set_ylabel("class" if step == 1 else f"class (every {step}th named)")
-    _gate_bar(image, [ax], "gate: class mean minus\nmean over all images (white: 0)")
+    gate_bar(image, [ax], "gate: class mean minus\nmean over all images (white: 0)")
     return ax
 
 
@@ -219,11 +226,17 @@ def plot_layer_correlations(models: Mapping[str, np.ndarray], *, stage: int, cen
     for matrix in matrices.values():
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise DataError(f"a correlation between blocks is a square matrix; got shape {matrix.shape}")
-    figure, axes = plt.subplots(1, len(matrices), figsize=(9, 3.6), squeeze=False, layout="constrained")
-    for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
+    columns = min(len(matrices), 3)
+    rows = -(-len(matrices) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(9, 0.4 + 3.2 * rows), squeeze=False, layout="constrained")
+    for ax, (name, matrix) in zip(axes.flat, matrices.items(), strict=False):
         _correlation_panel(ax, matrix, name)
-    axes[0, 0].set_ylabel("block (index)")
-    bar = figure.colorbar(axes[0, 0].collections[0], ax=list(axes[0]), fraction=0.05, pad=0.02, aspect=14, shrink=0.8)
+    for ax in axes.flat[len(matrices) :]:
+        ax.remove()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("block (index)")
+    shown = list(axes.flat[: len(matrices)])
+    bar = figure.colorbar(shown[0].collections[0], ax=shown, fraction=0.05, pad=0.02, aspect=14 * rows, shrink=0.8)
     bar.outline.set_visible(False)
     bar.set_ticks([-1, -0.5, 0, 0.5, 1])
     bar.set_label("Pearson correlation (−1 to 1)")

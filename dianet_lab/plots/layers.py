@@ -19,7 +19,12 @@ START_LINE = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 3))}
 
 
 def plot_gate_distribution(
-    gates_by_stage: Sequence, *, ax: Axes | None = None, start: float | None = None, arm: str = "DIA"
+    gates_by_stage: Sequence,
+    *,
+    ax: Axes | None = None,
+    start: float | None = None,
+    arm: str = "DIA",
+    key: bool = True,
 ) -> Axes:
     """Spread of the gate values of each layer over images and channels, in forward order.
 
@@ -30,6 +35,7 @@ def plot_gate_distribution(
         ax: where to draw; a new figure otherwise.
         start: the value of an untrained gate, a dashed line.
         arm: whose colour to use.
+        key: whether it has a legend.
     """
     stages = stage_arrays(gates_by_stage)
     ax = own_axes(ax, 8.5, 3.8)
@@ -46,7 +52,8 @@ def plot_gate_distribution(
     handles = _bar_key(color)
     if start is not None:
         handles.append(Line2D([], [], **START_LINE, label=f"before training: about {start:g}"))
-    legend_above(ax, handles, 1.08)
+    if key:
+        legend_above(ax, handles, 1.08)
     return ax
 
 
@@ -67,9 +74,13 @@ def _bar_key(color: str) -> list:
 
 
 def _positions(stages: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """x of each layer, stage by stage: consecutive, with one place free between stages."""
-    starts = np.cumsum([0] + [array.shape[1] + 1 for array in stages[:-1]])
-    return [start + np.arange(array.shape[1]) for start, array in zip(starts, stages, strict=True)]
+    """x of each layer, stage by stage: consecutive, with one place free between stages.
+
+    Stages are gates ``[image, block, channel]`` or one value a block.
+    """
+    counts = [stage.shape[1] if stage.ndim > 1 else len(stage) for stage in stages]
+    starts = np.cumsum([0] + [count + 1 for count in counts[:-1]])
+    return [start + np.arange(count) for start, count in zip(starts, counts, strict=True)]
 
 
 def _mark_stages(ax: Axes, stages: Sequence[np.ndarray]) -> None:
@@ -96,21 +107,52 @@ def plot_gate_variation(models: Mapping[str, Sequence], *, ax: Axes | None = Non
             ``per block`` and ``untrained``. All models have the same stages.
         ax: where to draw; a new figure otherwise.
     """
+    spreads = {
+        name: [array.std(0).mean(1) for array in stage_arrays(gates_by_stage)]
+        for name, gates_by_stage in models.items()
+    }
     ax = own_axes(ax, 8.5, 3.8)
-    handles = []
-    for name, gates_by_stage in models.items():
-        stages = stage_arrays(gates_by_stage)
-        color, marker = arm_style(name)
-        few = sum(array.shape[1] for array in stages) <= 30
-        look = {"color": color, "marker": marker, "markersize": 6 if few else 4.5, "markeredgecolor": "white"}
-        for place, array in zip(_positions(stages), stages, strict=True):
-            ax.plot(place, array.std(0).mean(1), **look, gid=name)
-        handles.append(Line2D([], [], **look, label=name))
-    _mark_stages(ax, stages)
+    handles = _lines(ax, spreads)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("gate: standard deviation over images\n(mean over channels, dimensionless)")
     legend_above(ax, handles, 1.08)
     return ax
+
+
+def plot_class_share(
+    models: Mapping[str, Sequence[Sequence[float]]], *, chance: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """How much of a gate's variance over images lies between classes, layer by layer.
+
+    Args:
+        models: name -> per stage the share of each block, 0 to 1, as of
+            :func:`~dianet_lab.analysis.gates.class_share`. All models have the same stages.
+        chance: the share of gates that ignore the class, a dashed line.
+        ax: where to draw; a new figure otherwise.
+    """
+    ax = own_axes(ax, 8.5, 3.8)
+    handles = _lines(ax, {name: [np.asarray(stage, float) for stage in stages] for name, stages in models.items()})
+    if chance is not None:
+        ax.axhline(chance, **START_LINE, zorder=1, gid="chance")
+        handles.append(Line2D([], [], **START_LINE, label=f"chance: {chance:.2f}"))
+    ax.set_ylim(0, 1)
+    ax.set_ylabel("share of the gates' variance over images\nthat lies between classes (0 to 1)")
+    legend_above(ax, handles, 1.08)
+    return ax
+
+
+def _lines(ax: Axes, models: Mapping[str, Sequence[np.ndarray]]) -> list[Line2D]:
+    """A line a model and stage through one value a layer; returns what stands in the key."""
+    handles = []
+    for name, stages in models.items():
+        color, marker = arm_style(name)
+        few = sum(map(len, stages)) <= 30
+        look = {"color": color, "marker": marker, "markersize": 6 if few else 4.5, "markeredgecolor": "white"}
+        for place, values in zip(_positions(stages), stages, strict=True):
+            ax.plot(place, values, **look, gid=name)
+        handles.append(Line2D([], [], **look, label=name))
+    _mark_stages(ax, stages)
+    return handles
 
 
 def plot_activation_ranges(ranges: pd.DataFrame, *, ax: Axes | None = None, arms: Sequence[str] | None = None) -> Axes:

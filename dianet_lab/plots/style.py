@@ -96,6 +96,8 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "shared": ArmStyle("#0072b2", "D"),
     "per block": ArmStyle("#c984b1", "p"),
     "untrained": ArmStyle("#8c8c8c", "s"),
+    "pixels shuffled": ArmStyle("#cc79a7", "X"),
+    "this run": ArmStyle("#0072b2", "D"),
 }
 """Okabe and Ito's colours, which the colour-blind can tell apart, and shades of them.
 
