@@ -27,7 +27,7 @@ TREES = 30
 """Of a forest: with 50, R² grows by 0.005 and the maps rank their cells alike (rank correlation 0.95)."""
 
 SHARE_OF_COLUMNS = 1 / 3
-"""Columns that a split chooses from: Breiman's third. With all of them, one of several like columns takes nearly all."""
+"""Columns that a split chooses from: Breiman's third. With all of them, one of several like columns takes most."""
 
 LEAF = 2
 """Images in a leaf, at least."""

@@ -21,8 +21,8 @@ BLOCKS = 8
 SOURCE, TARGET = 2, 6
 """The block that writes to the memory, and the one that reads it."""
 
-OPEN, SHUT = 20.0, -20.0
-"""Of a sigmoid's input: 1 and 2e-9."""
+OPEN, SHUT = 20.0, -200.0
+"""Of a sigmoid's input: 1 and 0 in float32. What were merely small would still be a copy, in small."""
 
 STRENGTH = 3.0
 """How strongly a candidate answers to its squeeze."""

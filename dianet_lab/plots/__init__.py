@@ -6,6 +6,7 @@ from dianet_lab.plots.claims import plot_ledger
 from dianet_lab.plots.connected import plot_by_block, plot_connected
 from dianet_lab.plots.costs import plot_accuracy_against
 from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
+from dianet_lab.plots.detections import plot_detections
 from dianet_lab.plots.dots import plot_dots
 from dianet_lab.plots.epochs import plot_gates_by_epoch
 from dianet_lab.plots.forest import plot_differences, plot_effects
@@ -61,6 +62,7 @@ __all__ = [
     "plot_class_share",
     "plot_connected",
     "plot_cost_by_depth",
+    "plot_detections",
     "plot_differences",
     "plot_dots",
     "plot_effects",

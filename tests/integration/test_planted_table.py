@@ -1,0 +1,67 @@
+"""The table of detections and false alarms: its rules, its counts, and its words."""
+
+import pandas as pd
+import pytest
+
+from dianet_lab import plots
+from dianet_lab.analysis.planted import BLOCKS, SOURCE, TARGET, TRUTHS
+from dianet_lab.analysis.planted_table import METHODS, planted_trials, rates, rates_sentence, weakest_sentence
+from dianet_lab.config import DataConfig
+from dianet_lab.data.sources import load_data
+
+FAST = [name for name in METHODS if name != "integration"]
+
+
+@pytest.fixture(scope="module")
+def parts():
+    splits = load_data(DataConfig(train_size=100, test_limit=200), 0)
+    return splits.test, splits.train
+
+
+@pytest.fixture(scope="module")
+def trials(parts):
+    return planted_trials(*parts, seeds=1, methods=FAST)
+
+
+@pytest.mark.parametrize("method", FAST)
+def test_each_method_finds_what_is_planted_in_half_of_the_channels_and_nothing_else(method, trials):
+    mine = trials[trials["method"] == method]
+    assert mine["there"].any() and not mine["there"].all()
+    wrong = mine[mine["found"] != mine["there"]]
+    assert wrong.empty, wrong[["scenario", "item", "there", "found"]].to_string()
+
+
+@pytest.mark.heavy
+def test_integration_is_found_where_block_6_reads_block_2(parts):
+    found = planted_trials(
+        *parts, seeds=1, scenarios=["reads block 2 at block 6"], methods=["integration"], shares=(1.0,)
+    ).set_index("item")
+    assert found.loc[str((SOURCE, TARGET)), "found"] and found.loc[str((SOURCE, TARGET)), "there"]
+    assert len(found) == 5 and found["there"].sum() == 1
+
+
+def test_items_are_blocks_and_pairs_of_blocks(trials):
+    counts = trials.groupby("method").size() / len(TRUTHS)
+    assert counts["memory path"] == BLOCKS * (BLOCKS - 1) / 2 and counts["neighbours copy"] == BLOCKS - 1
+    assert counts["answers to the image"] == BLOCKS and counts["clock"] == 1
+
+
+def test_rates_count_what_is_there_and_what_is_not():
+    trials = pd.DataFrame({"method": "m", "there": [True, True, False, False, False], "found": [1, 0, 1, 0, 0]})
+    table = rates(trials.astype({"found": bool}))
+    assert table.loc[0, ["there", "detected", "absent", "false alarms"]].tolist() == [2, 1, 3, 1]
+    caught, alarms = rates_sentence(table)
+    assert caught == "Detected of what was planted: m 1 of 2." and alarms == "Found where nothing is: m 1 of 3."
+
+
+def test_the_share_down_to_which_four_of_five_are_detected_is_said():
+    table = pd.DataFrame(
+        {"method": ["a"] * 3 + ["b"], "share": [1.0, 0.5, 0.25, 1.0], "there": 5, "detected": [5, 4, 1, 3]}
+    )
+    assert "a down to 50 % and b at none of those tried" in weakest_sentence(table)
+
+
+def test_detections_are_drawn_from_many_channels_to_few():
+    frame = pd.DataFrame({"method": "a", "share": [1.0, 0.25], "rate": [100.0, 20.0]})
+    ax = plots.plot_detections(frame)
+    assert ax.lines[0].get_xdata().tolist() == [25, 100] and ax.lines[0].get_ydata().tolist() == [20, 100]
