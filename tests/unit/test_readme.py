@@ -136,3 +136,12 @@ def test_the_figures_of_reliability_are_those_that_were_measured():
     figures = re.findall(r"\d[\d,.]*(?:/\d[\d,]*| %| s\b| MB\b)", quoted)
     assert len(figures) >= 8
     assert all(figure in measured for figure in figures), [figure for figure in figures if figure not in measured]
+
+
+def test_the_look_inside_shows_what_it_says(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names = run(block_with("save_recording("))
+    assert set(names["trace"].array("f", 0).dims) == {"image", "block", "channel"}
+    assert (names["changed"].array("gate", 2)[:, 0] == 0.25).all()
+    assert (names["changed"].array("c", 1)[:, 2] == 0).all()
+    assert names["load_recording"]("gates.zip")[0].sizes["image"] == 1000
