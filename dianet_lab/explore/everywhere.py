@@ -87,13 +87,13 @@ def over_images(frame: pd.DataFrame, state: State, arm: str) -> str:
     part = frame[frame["arm"] == arm]
     if part["change"].isna().all():
         return f"{arm} has no memory, so there is no state to reset."
-    mean, low, high = t_interval(part["change"])
-    over = f"95 % t interval {_nats(low)} to {_nats(high)} over {plural(len(part), 'seed')}"
-    sure = over if np.isfinite(low) else "one network, so no interval"
+    change, interval = _with_interval(part["change"])
+    way = "" if state.amount == 1 else f", {100 * state.amount:.0f} % of the way"
+    over = f"{interval} over {plural(len(part), 'seed')}" if interval else "one network, so no interval"
+    place = f"{arm}, stage {state.stage}, block {state.block}"
     return (
-        f"If {KINDS[state.kind]} (stage {state.stage}, block {state.block}), the log-odds of the true class change by "
-        f"{_nats(mean)} nats, mean over all test images ({sure}), and {written(100 * part['flipped'].mean(), 1)} % of "
-        "the predictions change."
+        f"If {KINDS[state.kind]}{way} ({place}), the log-odds of the true class change by {change} nats, mean over all "
+        f"test images ({over}), and {written(100 * part['flipped'].mean(), 1)} % of the predictions change."
     )
 
 
@@ -102,16 +102,18 @@ def of_one_image(frame: pd.DataFrame, state: State, arm: str) -> str:
     part = frame[(frame["arm"] == arm) & frame["image"].notna()]
     if part.empty:
         return f"Image {state.image} tells nothing about a reset, as nothing is remembered."
-    if len(part) == 1:
-        return (
-            f"For image {state.image} alone they change by {_nats(part['image'].iloc[0])} nats: one image, one network."
-        )
-    mean, low, high = t_interval(part["image"])
+    change, interval = _with_interval(part["image"])
+    said = f"For image {state.image} alone the log-odds change by"
+    if not interval:
+        return f"{said} {change} nats: one image, one network."
     ends = " to ".join(_nats(value) for value in (part["image"].min(), part["image"].max()))
-    return (
-        f"For image {state.image} alone they change by {ends} nats from seed to seed (mean {_nats(mean)}, 95 % t "
-        f"interval {_nats(low)} to {_nats(high)}): one picture is an example, not a result."
-    )
+    return f"{said} {ends} nats from seed to seed (mean {change}, {interval}): one picture is an example, not a result."
+
+
+def _with_interval(values: pd.Series) -> tuple[str, str]:
+    """Mean and 95 % t interval in words; no interval of one value."""
+    mean, low, high = t_interval(values)
+    return _nats(mean), f"95 % t interval {_nats(low)} to {_nats(high)}" if np.isfinite(low) else ""
 
 
 def _nats(value: float) -> str:

@@ -8,7 +8,7 @@ from dianet_lab.analysis.subject import Subject, of_own, of_run
 from dianet_lab.explore.inside import Inside
 from dianet_lab.explore.runs import attention_words, run_title, stored_runs
 from dianet_lab.explore.seen import PLACES, Seen, complete, look_at
-from dianet_lab.explore.state import VIEWS, State
+from dianet_lab.explore.state import UNTRAINED, VIEWS, State
 from dianet_lab.studies.store import RunStore
 
 OPEN = 6
@@ -51,7 +51,10 @@ class Explorer:
         return look_at(inside, replace(complete(inside, state), **given), *self._names(state))
 
     def _names(self, state: State) -> tuple[str, str]:
+        """The title, and the arm whose colour it has."""
         if names_own(state.run):
-            return state.run, state.run
-        config = self.store.config(state.run)
-        return run_title(state.run, config), attention_words(config.model.attention)
+            title, arm = state.run, state.run
+        else:
+            config = self.store.config(state.run)
+            title, arm = run_title(state.run, config), attention_words(config.model.attention)
+        return title, UNTRAINED if state.view == UNTRAINED else arm

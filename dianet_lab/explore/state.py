@@ -6,10 +6,10 @@ from dianet_lab.errors import ConfigError, unknown_name
 
 TRAINING_MEAN, QUARTER, ANOTHER, RESET = "training mean", "0.25", "another image's gate", "state reset"
 KINDS = {
-    TRAINING_MEAN: "this block's gate becomes its mean over training images",
-    QUARTER: "this block's gate becomes 0.25 in every channel, where a DIA-LSTM starts",
-    ANOTHER: "this block's gate becomes the one that it gives to another image",
-    RESET: "the state that this block hands on becomes zero",
+    TRAINING_MEAN: "a block's gate becomes its mean over training images",
+    QUARTER: "a block's gate becomes 0.25 in every channel, where a DIA-LSTM starts",
+    ANOTHER: "a block's gate becomes the one that it gives to another image",
+    RESET: "the state that a block hands on becomes zero",
 }
 """Intervention -> what is in place when it is complete."""
 

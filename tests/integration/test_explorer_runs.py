@@ -95,6 +95,7 @@ class TestExplorer:
         shown = {view: runs.look(State(dia, view=view)) for view in ("this run", "untrained", "pixels shuffled")}
         assert runs.open(dia) is runs.open(dia) and runs.inside(dia, "untrained") is runs.inside(dia, "untrained")
         assert not np.array_equal(shown["this run"].gates, shown["untrained"].gates)
+        assert [look.arm for look in shown.values()] == ["DIA", "untrained", "DIA"]
         one, shuffled = (shown[view].picture for view in ("this run", "pixels shuffled"))
         assert not np.array_equal(one, shuffled) and np.array_equal(np.sort(one.ravel()), np.sort(shuffled.ravel()))
 

@@ -236,4 +236,7 @@ class TestEverywhere:
         three = one.iloc[[1, 1, 1]].assign(seed=[0, 1, 2], change=[0.1, 0.2, 0.3], image=[-1.0, 0.0, 1.0])
         assert "+0.200 nats" in over_images(three, state, "A") and "−0.048 to +0.448" in over_images(three, state, "A")
         assert "−1.000 to +1.000 nats from seed to seed" in of_one_image(three, state, "A")
+        assert "training images, 50 % of the way (A, stage 1" in over_images(
+            three, State("run", amount=0.5, **PLACE), "A"
+        )
         assert by_arm(three)["95 % interval"].item() == "−0.048 to +0.448"

@@ -124,7 +124,7 @@ class TestPicture:
 
     def test_says_what_was_done_and_what_came_of_it(self):
         said = self.texts(draw(seen(notes=["A note."])))
-        assert "image 4: this block's gate becomes its mean over training images, 50 % of the way" in said
+        assert "image 4: a block's gate becomes its mean over training images, 50 % of the way" in said
         assert "the true class, cat, goes from 25.0 % to 50.0 %, its log-odds change by +1.099 nats." in said
         assert "A note." in said and "predicted: dog at 75.0 %" in said and "all layers at once: −0.250 nats" in said
         assert "block before (0): r = 0.50, less the means –" in said
