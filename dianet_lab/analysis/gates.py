@@ -137,16 +137,27 @@ def gate_measures(networks: Iterable[Network]) -> pd.DataFrame:
     ``class_share`` (mean over blocks) and ``correlation`` (between different layers of the stage, each channel's mean
     over images taken out).
     """
-    rows = []
-    for which, model, images, _ in networks:
-        stages = capture_images(model, images)
-        spread = image_spread(stages).groupby("stage")["spread"].mean()
-        for stage, gates in enumerate(stages):
-            values = {"mean": float(gates.mean()), "spread": float(spread[stage])}
-            values["class_share"] = float(class_share(gates).mean())
-            values["correlation"] = mean_off_diagonal(layer_correlation(gates, centred=True))
-            rows.append(which | {"stage": stage} | values)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            which | {"stage": stage} | values
+            for which, model, images, _ in networks
+            for stage, values in enumerate(stage_measures(capture_images(model, images)))
+        ]
+    )
+
+
+def stage_measures(stages: Sequence[xr.DataArray]) -> list[dict[str, float]]:
+    """Of each stage's gates what :func:`gate_measures` tells of them, by name."""
+    spread = image_spread(stages).groupby("stage")["spread"].mean()
+    return [
+        {
+            "mean": float(gates.mean()),
+            "spread": float(spread[stage]),
+            "class_share": float(class_share(gates).mean()),
+            "correlation": mean_off_diagonal(layer_correlation(gates, centred=True)),
+        }
+        for stage, gates in enumerate(stages)
+    ]
 
 
 def per_network(measures: pd.DataFrame) -> pd.DataFrame:
