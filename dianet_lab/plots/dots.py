@@ -33,15 +33,16 @@ def plot_dots(
         lowest: where bars end that would reach below it, such as 0 for a share.
         styles: mark -> colour and marker; those of arms if not given.
         names: mark -> what the key says; the mark itself if not given.
-        key: whether there is a key above.
+        key: whether there is a key above; there is none where a row is a mark.
     """
     require(frame, [row, mark, value, "seed"])
     rows, marks = list(dict.fromkeys(frame[row])), list(dict.fromkeys(frame[mark]))
-    ax = own_axes(ax, 8.5, 1.1 + ROW_HEIGHT * len(rows) * max(1.0, len(marks) / 3))
+    single = row == mark  # a row is a mark then, and stands alone
+    ax = own_axes(ax, 8.5, 1.1 + ROW_HEIGHT * len(rows) * (0.8 if single else max(1.0, len(marks) / 3)))
     handles = []
     for place, name in enumerate(marks):
         style = styles[name] if styles else arm_style(name)
-        shift = (place - (len(marks) - 1) / 2) * min(0.26, 0.8 / len(marks))
+        shift = 0.0 if single else (place - (len(marks) - 1) / 2) * min(0.26, 0.8 / len(marks))
         for at, each in enumerate(rows):
             part = frame[(frame[row] == each) & (frame[mark] == name)]
             _dot(ax, at + shift, part.groupby("seed")[value].mean(), style, lowest, f"{each}: {name}")
@@ -50,7 +51,7 @@ def plot_dots(
     ax.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=label)
-    if key:
+    if key and not single:
         legend_above(ax, handles)
     return ax
 

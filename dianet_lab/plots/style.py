@@ -123,7 +123,7 @@ def arm_style(arm: str) -> ArmStyle:
     An unknown name gets the same ones in every process, by a hash of the name without what stands before the colon.
     """
     own = str(arm).rpartition(": ")[2]
-    for name in (arm, own, own.partition(", ")[2]):
+    for name in (arm, own, own.partition(", ")[2], own.rpartition(", ")[2]):
         if name in ARM_STYLES:
             return ARM_STYLES[name]
     number = int.from_bytes(hashlib.sha256(own.encode()).digest()[:8], "big")
