@@ -1,7 +1,6 @@
 """How alike layers are, in tables and sentences: levels with their interval over seeds, of one network without."""
 
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from dianet_lab.analysis.statistics import effects
 from dianet_lab.analysis.subject import UNTRAINED, Subject
 
 SPOKEN = {
-    "pearson": "Pearson",
+    "pearson": "Pearson, raw",
     "pearson_centred": "Pearson, centred",
     "cosine": "cosine",
     "cosine_centred": "cosine, centred",
@@ -68,73 +67,63 @@ def published_sentence(networks: pd.DataFrame, seen: Subject, answers: bool) -> 
     if not answers:
         return f"{said}."
     chance = level(networks, f"{seen.arm}, {SHUFFLED}", "pearson")
-    return (
-        f"{said}, and {chance} is left where each layer sees an image of its own, which is a profile of the channels."
-    )
+    return f"{said}, and {chance} is left where each layer sees an image of its own: a fixed channel profile."
 
 
 def image_sentence(networks: pd.DataFrame, seen: Subject) -> str:
     """What layers have in common in their answer to the image: centred Pearson, and CKA, of an arm and its controls."""
-    arms = {seen.arm: seen.arm, f"{seen.arm}, {UNTRAINED}": "untrained", f"{seen.arm}, {SHUFFLED}": "by chance"}
-    if _has_rival(seen):
-        arms |= {UNSHARED: f"in {UNSHARED}"}
-    pearson, cka = (_told(networks, arms, measure) for measure in ("pearson_centred", "cka"))
     return (
-        f"What the image changes correlates between layers by {pearson}; by CKA, to which it does not matter which "
-        f"channel is which, layers are alike by {cka}."
+        f"What the image changes correlates between layers by {_told(networks, seen, 'pearson_centred')}; by CKA, to "
+        f"which it does not matter which channel is which, layers are alike by {_told(networks, seen, 'cka')}."
     )
 
 
-def _told(networks: pd.DataFrame, arms: dict[str, str], measure: str) -> str:
-    (first, *_), (_, *others) = arms, arms.items()
-    told = [f"{level(networks, arm, measure)} {spoken}" for arm, spoken in others]
-    return f"{level(networks, first, measure)} in {first} ({', '.join(told)})"
+def _told(networks: pd.DataFrame, seen: Subject, measure: str) -> str:
+    """``0.48 [0.37, 0.59] in DIA (0.10 [0.03, 0.17] untrained, ...)``."""
+    arms = {f"{seen.arm}, {UNTRAINED}": "untrained", f"{seen.arm}, {SHUFFLED}": "by chance"}
+    if _has_rival(seen):
+        arms |= {UNSHARED: f"in {UNSHARED}"}
+    controls = ", ".join(f"{level(networks, arm, measure)} {spoken}" for arm, spoken in arms.items())
+    return f"{level(networks, seen.arm, measure)} in {seen.arm} ({controls})"
 
 
 def neighbours_sentence(networks: pd.DataFrame, distances: pd.DataFrame, seen: Subject) -> str:
-    """Neighbours against the layers that lie farthest apart, and their divergence."""
+    """Neighbours against the layers that lie farthest apart, and their divergence.
+
+    Args:
+        distances: of :func:`~dianet_lab.analysis.layer_pairs.by_distance`.
+    """
     own = distances[(distances["arm"] == seen.arm) & (distances["images"] != SHUFFLED)]
-    near, far = own["distance"].min(), own["distance"].max()
-    ends = [level(own[own["distance"] == at], seen.arm, "pearson_centred") for at in (near, far)]
-    unshared = f", in {UNSHARED} by {level(networks, UNSHARED, 'js')}" if _has_rival(seen) else ""
-    divergence = level(networks, seen.arm, "js")
-    if divergence == "unknown":
+    near, far = (
+        f"{level(own[own['distance'] == at], seen.arm, 'pearson_centred')} (distance {at})"
+        for at in (own["distance"].min(), own["distance"].max())
+    )
+    if level(networks, seen.arm, "js") == "unknown":
         differs = "Their gates are no distributions, so KL and JS are not defined."
     else:
         differs = (
-            f"The gates of a layer and the one before it, as distributions over channels, differ by a Jensen-Shannon "
-            f"divergence of {divergence} nats{unshared} (equal: 0; at most ln 2, 0.69), "
-            f"KL {level(networks, seen.arm, 'kl')}."
+            "As distributions over channels, the gates of neighbours differ by a Jensen-Shannon divergence (nats) of "
+            f"{_told(networks, seen, 'js')}, and by a KL of {level(networks, seen.arm, 'kl')}; equal is 0."
         )
-    return f"In {seen.arm}, neighbours correlate by {ends[0]} (centred), layers {far} apart by {ends[1]}. {differs}"
+    return f"Centred, the correlation is {near} and {far} between layers of {seen.arm}. {differs}"
 
 
 def undefined_sentence(pairs: pd.DataFrame) -> str:
-    """Of which networks a measure is not defined, and why; empty where all are."""
-    parts = []
-    trained = pairs[pairs["when"] == "end"]
-    if still := _without(trained, "pearson_centred"):
+    """Of which trained networks a measure is not defined, and why; empty where all are."""
+    trained, parts = pairs[pairs["when"] == "end"], []
+    shares = trained["pearson_centred"].isna().groupby(trained["arm"], sort=False).mean()
+    if still := list(shares.index[shares == 1]):
         parts.append(f"The gates of {listed(still)} vary over no image and have no centred measure.")
-    if signed := _without(trained, "js"):
-        parts.append(f"Gates below 0 are no distribution: {listed(signed)} lacks KL and JS, in part or as a whole.")
-    if (
-        gone := trained["pearson_centred"]
-        .isna()
-        .groupby(trained["arm"], sort=False)
-        .mean()
-        .loc[lambda x: x.between(0, 1, "neither")]
-        .to_dict()
-    ):
-        names = listed(f"{arm} ({100 * share:.0f} % of the pairs)" for arm, share in gone.items())
-        parts.append(f"Pairs with a layer that varies over no image are missing from the means: {names}.")
+    if len(partly := shares[shares.between(0, 1, inclusive="neither")]):
+        names = listed(f"{arm} ({100 * share:.0f} % of the pairs)" for arm, share in partly.items())
+        parts.append(f"Pairs with a layer that varies over no image are missing from the centred means: {names}.")
+    lacking = trained["js"].isna().groupby(trained["arm"], sort=False).any()
+    if signed := list(lacking.index[lacking]):
+        parts.append(
+            f"KL and JS are not defined, in part or as a whole, for {listed(signed)}, with gates below 0 (or all 0), "
+            "which are no distribution."
+        )
     return " ".join(parts)
-
-
-def _without(pairs: pd.DataFrame, measure: str) -> Sequence[str]:
-    """The arms in which a measure is not defined: in no pair, or, for a divergence, in some."""
-    missing = pairs[measure].isna().groupby(pairs["arm"], sort=False)
-    found = missing.any() if measure == "js" else missing.all()
-    return list(found[found].index)
 
 
 def _has_rival(seen: Subject) -> bool:

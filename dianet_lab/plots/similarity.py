@@ -120,9 +120,10 @@ def _over_seeds(part: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def add_arms_key(figure: Figure, arms: Sequence[str], *, columns: int = 4) -> None:
-    """A key above all axes of a figure: the arms by colour and marker, and what a dashed line is."""
+    """A key above all axes of a figure: those of ``arms`` that are drawn, and what a dashed line is."""
+    drawn = {line.get_gid() for ax in figure.axes for line in ax.lines}
     handles = []
-    for arm in arms:
+    for arm in [arm for arm in arms if arm in drawn]:
         color, marker = arm_style(arm)
         handles.append(Line2D([], [], color=color, marker=marker, markeredgecolor="white", markersize=6, label=arm))
     handles.append(Line2D([], [], color=INK, **DASHED, label="pairs shuffled (chance)"))

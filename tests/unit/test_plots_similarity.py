@@ -91,9 +91,10 @@ class TestByDistance:
         assert ax.get_xlabel() == "distance (layers)" and len(plt.get_fignums()) == 1
 
 
-def test_the_key_names_the_arms_in_their_colours_and_the_dashes():
-    figure = plt.figure(layout="constrained")
-    plots.add_arms_key(figure, ["DIA", "DIA, untrained"])
+def test_the_key_names_the_arms_that_are_drawn_in_their_colours_and_the_dashes(distances):
+    figure, ax = plt.subplots(layout="constrained")
+    plots.plot_similarity_by_distance(distances.replace({"SE per block": "DIA, untrained"}), "cka", ax=ax)
+    plots.add_arms_key(figure, ["DIA", "DIA, untrained", "static per block"])
     (key,) = figure.legends
     assert [text.get_text() for text in key.get_texts()] == ["DIA", "DIA, untrained", "pairs shuffled (chance)"]
     assert key.legend_handles[0].get_color() == arm_style("DIA").color
