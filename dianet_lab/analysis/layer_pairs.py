@@ -11,7 +11,7 @@ from dianet_lab.analysis.similarity import DIVERGENCES, MEASURES, Gates, shuffle
 from dianet_lab.analysis.subject import UNTRAINED, Subject
 from dianet_lab.errors import LabError
 from dianet_lab.seeding import seed_of
-from dianet_lab.studies.contrast import Contrast, minus
+from dianet_lab.studies.contrast import Contrast
 
 TOGETHER, SHUFFLED = "together", "pairs shuffled"
 """Two layers looked at on one image each time, or on an image of its own for each layer."""
@@ -111,18 +111,13 @@ def _mean(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def contrasts(seen: Subject) -> list[Contrast]:
-    """What a subject compares, and against chance: trained and untrained, and the published case where it is there.
-
-    All are exploratory.
-    """
-    names = [
-        seen.arm,
-        f"{seen.arm}, {UNTRAINED}",
-        *([UNSHARED] if UNSHARED in seen.arms and len(seen.arms) > 1 else []),
-    ]
-    against = [minus(name, f"{name}, {SHUFFLED}") for name in names]
+    """What a subject compares, all exploratory; first each against chance: it, it untrained, and the published case."""
+    alone, untrained = len(seen.arms) == 1, f"{seen.arm}, {UNTRAINED}"
+    names = {seen.arm: "trained" if alone else seen.arm, untrained: UNTRAINED if alone else untrained}
+    if UNSHARED in seen.arms and not alone:
+        names[UNSHARED] = UNSHARED
     chance = [
-        Contrast(f"{name} - {SHUFFLED}", one.weights, primary=False)
-        for name, (one,) in zip(names, against, strict=True)
+        Contrast(f"{name} - {SHUFFLED}", {arm: 1, f"{arm}, {SHUFFLED}": -1}, primary=False)
+        for arm, name in names.items()
     ]
     return [*chance, *seen.contrasts]

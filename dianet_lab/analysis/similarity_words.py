@@ -16,7 +16,7 @@ SPOKEN = {
     "pearson_centred": "Pearson, centred",
     "cosine": "cosine",
     "cosine_centred": "cosine, centred",
-    "cka": "linear CKA, debiased",
+    "cka": "linear CKA",
     "kl": "KL of neighbours (nats)",
     "js": "JS of neighbours (nats)",
 }
@@ -59,15 +59,15 @@ def published_sentence(networks: pd.DataFrame, seen: Subject, answers: bool) -> 
         answers: whether the gates answer to the image at all; else nothing is said about a fixed profile.
     """
     unshared = f"{level(networks, UNSHARED, 'pearson')} in {UNSHARED} and " if _has_rival(seen) else ""
+    untrained = level(networks, f"{seen.arm}, {UNTRAINED}", "pearson")
     said = (
         "The Pearson correlation between the layers of a stage, published as up to 0.85 on average for units of each "
-        f"layer's own, is {unshared}{level(networks, seen.arm, 'pearson')} in {seen.arm}; untrained the latter has "
-        f"{level(networks, f'{seen.arm}, {UNTRAINED}', 'pearson')}"
+        f"layer's own, is {unshared}{level(networks, seen.arm, 'pearson')} in {seen.arm} ({untrained} untrained)"
     )
     if not answers:
         return f"{said}."
     chance = level(networks, f"{seen.arm}, {SHUFFLED}", "pearson")
-    return f"{said}, and {chance} is left where each layer sees an image of its own: a fixed channel profile."
+    return f"{said}; of that, {chance} is left where each layer sees an image of its own: a fixed channel profile."
 
 
 def image_sentence(networks: pd.DataFrame, seen: Subject) -> str:
@@ -94,10 +94,8 @@ def neighbours_sentence(networks: pd.DataFrame, distances: pd.DataFrame, seen: S
         distances: of :func:`~dianet_lab.analysis.layer_pairs.by_distance`.
     """
     own = distances[(distances["arm"] == seen.arm) & (distances["images"] != SHUFFLED)]
-    near, far = (
-        f"{level(own[own['distance'] == at], seen.arm, 'pearson_centred')} (distance {at})"
-        for at in (own["distance"].min(), own["distance"].max())
-    )
+    ends = sorted({own["distance"].min(), own["distance"].max()})
+    told = listed(f"{level(own[own['distance'] == at], seen.arm, 'pearson_centred')} (distance {at})" for at in ends)
     if level(networks, seen.arm, "js") == "unknown":
         differs = "Their gates are no distributions, so KL and JS are not defined."
     else:
@@ -105,7 +103,7 @@ def neighbours_sentence(networks: pd.DataFrame, distances: pd.DataFrame, seen: S
             "As distributions over channels, the gates of neighbours differ by a Jensen-Shannon divergence (nats) of "
             f"{_told(networks, seen, 'js')}, and by a KL of {level(networks, seen.arm, 'kl')}; equal is 0."
         )
-    return f"Centred, the correlation is {near} and {far} between layers of {seen.arm}. {differs}"
+    return f"Centred, the correlation between layers of {seen.arm} is {told}. {differs}"
 
 
 def undefined_sentence(pairs: pd.DataFrame) -> str:

@@ -100,10 +100,11 @@ def plot_similarity_by_distance(
         ax.plot(ends.index, ends["mean"], color=color, gid=arm, **look)
         if "pairs shuffled" in curves:
             chance = curves["pairs shuffled"]["mean"]
-            ax.plot(chance.index, chance, color=color, gid=f"{arm} shuffled", **DASHED)
+            alone = {"marker": "_", "markersize": 12} if len(chance) == 1 else {}  # no line leads through one distance
+            ax.plot(chance.index, chance, color=color, gid=f"{arm} shuffled", **DASHED, **alone)
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.set_xlabel("distance (layers)")
+    ax.set(xlabel="distance (layers)", xlim=(frame["distance"].min() - 0.4, frame["distance"].max() + 0.4))
     return ax
 
 

@@ -139,6 +139,8 @@ class TestSummaries:
         ]
         assert found[0].weights == {"DIA": 1, "DIA, pairs shuffled": -1}
         assert not any(contrast.primary for contrast in found)
+        alone = lab.contrasts(subject(["a run with a long name"], "a run with a long name"))
+        assert [contrast.name for contrast in alone] == ["trained - pairs shuffled", "untrained - pairs shuffled"]
 
 
 class TestWords:
