@@ -182,7 +182,7 @@ def capturing(model: nn.Module, images: ImageData, batch: int) -> tuple[Spent, S
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--depth", type=int, default=164)
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000, help="of the figures; 0 for no figures")
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -191,13 +191,18 @@ def main() -> None:
     print(f"torch {torch.__version__}, {options.threads} threads, DIA-ResNet-{options.depth} bottleneck, untrained")
     config = ModelConfig(depth=options.depth, block="bottleneck")
     model = build_model(config, 3, 10).to(memory_format=torch.channels_last).eval()
-    images = random_images(options.images)
+    images = random_images(max(options.images, options.batch))
     batch, _ = next(evaluation_batches(images, options.batch, device=torch.device("cpu")))
     print(f"{options.rounds} rounds of one batch of {len(batch)} images")
     show_overheads(overheads(model, batch, options.rounds))
 
+    if options.images:
+        show_figures(model, images, options.batch)
+
+
+def show_figures(model: nn.Module, images: ImageData, batch: int) -> None:
     plots.set_style()
-    bare, seen, stages = capturing(model, images, options.batch)
+    bare, seen, stages = capturing(model, images, batch)
     parts = every_figure(dict.fromkeys(VIEWS, stages), images)
     added = Spent(*(max(0.0, a - b) for a, b in zip(seen, bare, strict=True)))
     drawn = Spent(*map(sum, zip(*parts.values(), strict=True)))
@@ -205,7 +210,7 @@ def main() -> None:
     lines["and what capture adds for five networks"] = Spent(
         *(d + len(VIEWS) * a for d, a in zip(drawn, added, strict=True))
     )
-    print(f"\n{f'{options.images:,} images, figures of five networks':<{WIDTH}}{'seconds':>9}{'CPU s':>9}")
+    print(f"\n{f'{len(images):,} images, figures of five networks':<{WIDTH}}{'seconds':>9}{'CPU s':>9}")
     for name, spent in lines.items():
         print(f"{name:<{WIDTH}}{spent.wall:>9.1f}{spent.cpu:>9.1f}")
 

@@ -52,7 +52,7 @@ def plot_gate_maps(views: Views, *, of: str = "mean", start: float | None = None
     _name(grid, maps, "block (index)")
     label = "gate (mean over images)" if of == "mean" else "gate: standard deviation over images"
     if of == "mean" and start is not None:
-        label += f"; orange: before training, about {start:g}"
+        label += f"\norange: before training, about {start:g}"
     gate_bar(image, list(grid.flat), label, start if of == "mean" else None, named=False)
     return figure
 
@@ -106,6 +106,7 @@ def plot_class_maps(
         name: [_deviations(array[:, -1], labels, len(class_names)) for array in arrays]
         for name, arrays in _arrays(views).items()
     }
+    joint = ", " if len(next(iter(maps.values()))) <= 3 else "\n"  # as wide as a panel
     limit = max(float(np.nanmax(np.abs(values))) for values in _flat(maps)) or 1.0
     rows = min(len(class_names), MAX_NAMES)
     figure, grid = _grid(maps, len(next(iter(maps.values()))), 0.65 + 0.11 * rows)
@@ -116,12 +117,12 @@ def plot_class_maps(
             largest = float(np.nanmax(np.abs(values)))
             share = shares[name][stage]
             told = f"{100 * share:.0f} % between classes" if np.isfinite(share) else "no variance"
-            ax.set_title(f"{head}{told}, ±{largest:.2g}", fontsize=9.5, fontweight="normal")
+            ax.set_title(f"{head}{told}{joint}±{largest:.2g}", fontsize=9.5, fontweight="normal")
     step = -(-len(class_names) // MAX_NAMES)
     for ax in grid[:, 0]:
         ax.set_yticks(range(0, len(class_names), step), class_names[::step], fontsize=8)
     _name(grid, maps, "class" if step == 1 else f"class (every {step}th)")
-    gate_bar(image, list(grid.flat), "gate: class mean minus mean over all images (white: 0)", named=False)
+    gate_bar(image, list(grid.flat), "gate: class mean minus\nmean over all images (white: 0)", named=False)
     return figure
 
 

@@ -112,6 +112,19 @@ class TestClassMaps:
         assert titles[2].startswith("stage 2, last block\n34 % between classes, ±")
         assert titles[3] == "no variance, ±0"
 
+    @pytest.mark.parametrize("stages", [1, 3, 4])
+    def test_titles_do_not_touch(self, views, stages):
+        some = {name: (list(gates) * 2)[:stages] for name, gates in views.items()}
+        with plt.rc_context():
+            plots.set_style()
+            shares = {name: [0.123] * stages for name in NAMES}
+            figure = plots.plot_class_maps(some, np.arange(IMAGES) % 3, list("abc"), shares)
+            figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for ax in panels(figure) for text in (ax.title, ax._left_title)]
+        boxes = [box for box in boxes if box.width > 1]
+        assert len(boxes) == stages * len(NAMES)
+        assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[k + 1 :])
+
     def test_of_a_hundred_classes_name_some(self, views):
         names, shares = [f"class {n}" for n in range(100)], {name: [0.0] * 3 for name in NAMES}
         ax = panels(plots.plot_class_maps(views, np.arange(IMAGES), names, shares))[0]
