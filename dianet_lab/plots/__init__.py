@@ -1,6 +1,13 @@
 """Every figure of the lab: ``plot_x(data, *, ax=None, **options) -> Axes``. Knows only data frames and arrays."""
 
 from dianet_lab.plots.arms import plot_arms
+from dianet_lab.plots.attribution import (
+    plot_against_ablation,
+    plot_attribution_by_layer,
+    plot_class_layers,
+    plot_convergence,
+    plot_stage_effects,
+)
 from dianet_lab.plots.cell import plot_cell_diagram
 from dianet_lab.plots.claims import plot_ledger
 from dianet_lab.plots.connected import plot_by_block, plot_connected
@@ -52,15 +59,19 @@ __all__ = [
     "plot_accuracy_against",
     "plot_accuracy_by_depth",
     "plot_activation_ranges",
+    "plot_against_ablation",
     "plot_arms",
+    "plot_attribution_by_layer",
     "plot_blocks",
     "plot_by_block",
     "plot_by_distance",
     "plot_cell_diagram",
     "plot_class_gates",
+    "plot_class_layers",
     "plot_class_maps",
     "plot_class_share",
     "plot_connected",
+    "plot_convergence",
     "plot_cost_by_depth",
     "plot_detections",
     "plot_differences",
@@ -88,6 +99,7 @@ __all__ = [
     "plot_similarity",
     "plot_similarity_by_distance",
     "plot_similarity_effects",
+    "plot_stage_effects",
     "plot_stage_schematic",
     "plot_trajectories",
     "plot_triangles",

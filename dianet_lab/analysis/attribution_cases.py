@@ -1,0 +1,85 @@
+"""Which networks notebook 15 explains, with which images and from which baseline: those of a subject, and controls."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+
+from dianet_lab.analysis.attribution import STEPS, Attributions, attribute, joined, mean_gates
+from dianet_lab.analysis.gates import Network, pixels_shuffled
+from dianet_lab.analysis.subject import SHUFFLED, UNTRAINED, Subject
+from dianet_lab.data.draw import stratified_order
+from dianet_lab.data.images import ImageData
+from dianet_lab.seeding import digest_of
+from dianet_lab.studies.contrast import Contrast, minus
+
+COUNT = 100
+"""Test images that are explained in each network."""
+
+
+class Case(NamedTuple):
+    """A network that is explained, under the name that its figures have: an arm's or a control's."""
+
+    name: str
+    seed: int
+    model: nn.Module
+    images: ImageData
+    train: ImageData
+
+
+def some_images(data: ImageData, count: int = COUNT) -> ImageData:
+    """At most ``count`` images, each class with its share: the same ones for all networks that are shown ``data``."""
+    order = stratified_order(data.labels.numpy(), digest_of("images that are explained"))
+    return data.select(np.sort(order[:count]))
+
+
+def cases(seen: Subject, count: int = COUNT, controls_only: bool = False) -> Iterator[Case]:
+    """Every trained network, and of the subject's own arm for every seed: untrained, and trained with pixels shuffled.
+
+    Args:
+        controls_only: leave out the other arms.
+    """
+    own = name_of(seen)
+    for arm in [seen.arm] if controls_only else seen.arms:
+        for network in seen.networks([arm], ["end"]):
+            yield _case(own if arm == seen.arm else arm, network, some_images(network.images, count))
+    for network in seen.networks([seen.arm], ["start"]):
+        yield _case(UNTRAINED, network, some_images(network.images, count))
+    for network in seen.networks([seen.arm], ["end"]):
+        yield _case(SHUFFLED, network, pixels_shuffled(some_images(network.images, count)))
+
+
+def name_of(seen: Subject) -> str:
+    """What the subject's own networks are called in figures: its arm, or ``this run``."""
+    return seen.views[0].name
+
+
+def contrasts_of(seen: Subject) -> list[Contrast]:
+    """The subject's own networks minus every other case, exploratory."""
+    others = [arm for arm in seen.arms if arm != seen.arm]
+    return minus(name_of(seen), *others, UNTRAINED, SHUFFLED)
+
+
+def attribute_cases(
+    seen: Subject, count: int = COUNT, steps: int = STEPS, baseline: float | None = None
+) -> Attributions:
+    """:func:`~dianet_lab.analysis.attribution.attribute` for every case, its frames with ``name`` and ``seed``.
+
+    The predicted class is asked about in the subject's own networks only.
+
+    Args:
+        count: images of each network.
+        baseline: one number for all gates, of the subject's own arm and its controls only, since units of other kinds
+            start elsewhere; None for each network's mean gates over its training images.
+    """
+    parts = []
+    for case in cases(seen, count, controls_only=baseline is not None):
+        start = mean_gates(case.model, case.train) if baseline is None else baseline
+        found = attribute(case.model, case.images, start, steps, mistakes=case.name == name_of(seen))
+        parts.append(Attributions(*(frame.assign(name=case.name, seed=case.seed) for frame in found)))
+    return joined(parts)
+
+
+def _case(name: str, network: Network, images: ImageData) -> Case:
+    return Case(name, network.which["seed"], network.model, images, network.train)
