@@ -7,16 +7,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from dianet_lab.analysis.attribution import LARGE, NOISE, Attributions
-from dianet_lab.analysis.interval import t_interval, written
-from dianet_lab.analysis.phrases import listed, plural
+from dianet_lab.analysis.attribution import NOISE, Attributions
+from dianet_lab.errors import LabError
 
 NETWORK, PLACE = ["name", "seed"], ["stage", "block"]
 
 MOST = 0.9
 """The share of a name's images that must have converged for its numbers to be read."""
 
-MEASURES = ["explained", "total", "layers", "agreement"]
+MEASURES = ("explained", "total", "layers", "agreement")
 
 
 def of_own_class(frame: pd.DataFrame) -> pd.DataFrame:
@@ -25,9 +24,15 @@ def of_own_class(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def converged(found: Attributions) -> Attributions:
-    """Without the images whose convergence delta is too large."""
+    """Without the images whose convergence delta is too large.
+
+    Raises:
+        LabError: there is no other.
+    """
     keys = [*NETWORK, "image", "target"]
     kept = found.images.loc[found.images["converged"], keys]
+    if kept.empty:
+        raise LabError("no attribution adds up to what it explains: take more steps (the parameter steps)")
     layers, stages = (frame.merge(kept, on=keys) for frame in (found.layers, found.stages))
     return Attributions(layers, stages, found.images[found.images["converged"]])
 
@@ -64,6 +69,16 @@ def class_map(layers: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Mean attribution to the own class, class by ``(stage, block)``, of one network; NaN for a class without image."""
     table = of_own_class(layers).pivot_table(index="label", columns=PLACE, values="attribution", aggfunc="mean")
     return table.reindex(list(classes))
+
+
+def class_maps(layers: pd.DataFrame, names: Sequence[str], classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The :func:`class_map` of each name's first seed, of those that have rows."""
+    found = {}
+    for name in names:
+        rows = layers[layers["name"] == name]
+        if len(rows):
+            found[name] = class_map(rows[rows["seed"] == rows["seed"].min()], classes)
+    return found
 
 
 def agreement(layers: pd.DataFrame) -> pd.DataFrame:
@@ -156,26 +171,6 @@ def mistakes(found: Attributions) -> pd.DataFrame:
         rows.append(row | dict(zip(("to its own class", "to the predicted class"), means, strict=True)))
     columns = ["name", "stage", "networks", "images", "to its own class", "to the predicted class"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def told(values: Sequence[float], digits: int = 2) -> str:
-    """``0.30 [0.21, 0.39]``: the mean and its 95 % t interval over networks; without one, of a single network."""
-    mean, low, high = t_interval(values)
-    if not np.isfinite(mean):
-        return "unknown"
-    ends = f" [{written(low, digits)}, {written(high, digits)}]" if np.isfinite(low) else ""
-    return f"{written(mean, digits)}{ends}"
-
-
-def convergence_sentence(images: pd.DataFrame) -> str:
-    """In how many images the attributions add up, and of which names nothing is said because they do not."""
-    share, count = images["converged"].mean(), int((~images["converged"]).sum())
-    said = (
-        f"The attributions of {100 * share:.1f} % of {plural(len(images), 'explanation')} add up to the explained "
-        f"difference within {100 * LARGE:.0f} %; the other {count} are left out."
-    )
-    names = refused(images)
-    return f"{said} No statement about {listed(names)}: too few of its images converge." if names else said
 
 
 def _centred(table: pd.DataFrame) -> np.ndarray:

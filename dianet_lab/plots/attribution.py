@@ -75,7 +75,8 @@ def plot_attribution_by_layer(sizes: pd.DataFrame, *, ax: Axes | None = None, na
     ax.bar(at, found[:, 0], width=0.8, color=color, alpha=0.55, linewidth=0, gid="mean")
     for values in rows.to_numpy():
         ax.plot(at, values, "o", color=color, markersize=2.5, alpha=0.8, zorder=3, gid="network")
-    ax.vlines(at, found[:, 1], found[:, 2], color=INK, linewidth=1.3, zorder=4, gid="interval")
+    known = np.isfinite(found[:, 1])
+    ax.vlines(at[known], found[known, 1], found[known, 2], color=INK, linewidth=1.3, zorder=4, gid="interval")
     _layer_axis(ax, places, at, names=1.0)
     ax.set(ylabel="mean |attribution|\n(logits)", ylim=(0, None))
     ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -125,7 +126,8 @@ def plot_stage_effects(stages: pd.DataFrame, *, ax: Axes | None = None, names: S
         groups = _named(stages, name).groupby("stage")["ablation"]
         for at, number in enumerate(numbers):
             mean, low, high = t_interval(groups.get_group(number))
-            ax.vlines(at + step, low, high, color=color, linewidth=2, gid="interval")
+            if np.isfinite(low):
+                ax.vlines(at + step, low, high, color=color, linewidth=2, gid="interval")
             ax.plot(at + step, mean, marker, color=color, markersize=7, markeredgecolor="white", gid="mean")
         handles.append(Line2D([], [], color=color, marker=marker, markersize=7, markeredgecolor="white", label=name))
     ax.set_xticks(range(len(numbers)), [f"stage {number}" for number in numbers])
@@ -155,9 +157,9 @@ def plot_convergence(images: pd.DataFrame, *, ax: Axes | None = None, large: flo
         seen.append(values)
         ax.plot(*values.T, **look, alpha=0.45, gid=name)
         handles.append(Line2D([], [], **look, label=name))
-    ax.set(xscale="log", yscale="log")
     every = np.concatenate(seen)
     if len(every):
+        ax.set(xscale="log", yscale="log")
         ends = np.array([every[:, 0].min() / 2, every[:, 0].max() * 2])
         ax.plot(ends, large * ends, **DASHED, zorder=1, gid="large")
         ax.set_xlim(ends)

@@ -1,0 +1,102 @@
+"""What attributions allow to say, in sentences made of their numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from dianet_lab.analysis.attribution import LARGE
+from dianet_lab.analysis.attribution_summary import MOST, refused
+from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.phrases import listed, plural
+
+
+def told(values: Sequence[float], digits: int = 2) -> str:
+    """``0.30 [0.21, 0.39]``: the mean and its 95 % t interval over networks; without one, of a single network."""
+    mean, low, high = t_interval(values)
+    if not np.isfinite(mean):
+        return "unknown"
+    ends = f" [{written(low, digits)}, {written(high, digits)}]" if np.isfinite(low) else ""
+    return f"{written(mean, digits)}{ends}"
+
+
+def spoken(table: pd.DataFrame, by: Sequence[str], columns: dict[str, int]) -> pd.DataFrame:
+    """A table of :func:`told`, one row a group of ``by``.
+
+    Args:
+        columns: which, with how many digits.
+    """
+    groups = table.groupby(list(by), sort=False)
+    return groups.agg(
+        {name: lambda values, n=digits: told(values, n) for name, digits in columns.items()}
+    ).reset_index()
+
+
+def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> str:
+    """By how much the gates' answers move the own class's logit, beside every control; or that it can't be said.
+
+    Args:
+        table: of :func:`~dianet_lab.analysis.attribution_summary.measures`.
+        own: whose networks it is about.
+        images: of which some may not have converged.
+    """
+    if own in refused(images):
+        return f"No statement about {own}: fewer than {100 * MOST:.0f} % of its attributions add up; take more steps."
+    values = {name: group["explained"] for name, group in table.groupby("arm", sort=False)}
+    others = "; ".join(f"{name} {told(each, _digits(each))}" for name, each in values.items() if name != own)
+    return (
+        f"Against the mean gate, the gates that {own} gives to an image move the logit of its class by "
+        f"{told(values[own], _digits(values[own]))} against the other logits ({others}; {how(values[own])})."
+    )
+
+
+def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: int) -> str:
+    """How the attributions of one name spread over stages and layers, and whether ablation ranks layers alike.
+
+    Args:
+        table: of ``measures``.
+        stages: of ``by_stage``.
+        count: how many layers there are.
+    """
+    rows, mine = stages[stages["name"] == own], table[table["arm"] == own]
+    shares = listed(f"stage {stage} {told(100 * group, 0)} %" for stage, group in rows.groupby("stage")["share"])
+    return (
+        f"In {own} the attributions lie in {shares}, spread as over {told(mine['layers'], 1)} of {count} layers; "
+        f"ablating one layer's gate at a time ranks the layers of an image with a correlation of "
+        f"{told(mine['agreement'])} to it ({how(mine['layers'])})."
+    )
+
+
+def seeds_sentence(between: pd.DataFrame, own: str) -> str:
+    """Whether the networks of other seeds use the same layers, and the same ones for a class."""
+    row = between.set_index("name").loc[own]
+    if row["pairs"] == 0 or not np.isfinite(row["layers"]):
+        return "Of one network alone it can't be told whether another one would use the same layers."
+    parts = []
+    for key, what in (("layers", "the sizes of the layers' attributions"), ("map", "what sets classes apart")):
+        if np.isfinite(row[key]):
+            mean, low, high = (written(row[f"{key}{end}"], 2) for end in ("", ", lowest", ", highest"))
+            parts.append(f"{what} by {mean} ({low} to {high})")
+    return f"Between two seeds of {own} correlate {listed(parts)}, over {plural(int(row['pairs']), 'pair')}."
+
+
+def convergence_sentence(images: pd.DataFrame) -> str:
+    """In how many images the attributions add up, and of which names nothing is said because they do not."""
+    share, count = images["converged"].mean(), int((~images["converged"]).sum())
+    said = (
+        f"The attributions of {100 * share:.1f} % of {plural(len(images), 'explanation')} add up to the explained "
+        f"difference within {100 * LARGE:.0f} %; {'none is' if count == 0 else f'the other {count} are'} left out."
+    )
+    names = refused(images)
+    return f"{said} No statement about {listed(names)}: too few of its images converge." if names else said
+
+
+def how(values: Sequence[float]) -> str:
+    """``means over 5 networks, 95 % t intervals, exploratory``, or that there is only one."""
+    count = int(np.isfinite(np.asarray(values, float)).sum())
+    return f"means over {count} networks, 95 % t intervals, exploratory" if count > 1 else "one network, no interval"
+
+
+def _digits(values: Sequence[float]) -> int:
+    """Two digits, or four where the values would be 0.00."""
+    return 2 if np.nanmax(np.abs(np.asarray(values, float)), initial=0.0) >= 0.01 else 4
