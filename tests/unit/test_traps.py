@@ -272,9 +272,10 @@ class TestOneStorageAKey:
 class TestThreads:
     """Trap 5."""
 
+    @pytest.mark.heavy
     def test_attributions_of_one_network_in_several_threads_are_those_of_each_alone(self, digits):
         model, rounds = network(), 2
-        parts = [digits.test.select(torch.arange(3 * k, 3 * k + 3)) for k in range(4)]
+        parts = [digits.test.select(torch.arange(3 * k, 3 * k + 3)) for k in range(2)]
         alone = [attribute(model, part, 0.25, steps=2) for part in parts]
         start = Barrier(len(parts))
 
