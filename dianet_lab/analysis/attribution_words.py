@@ -63,7 +63,7 @@ def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: 
     return (
         f"In {own} the attributions lie in {shares}, spread as over {told(mine['layers'], 1)} of {count} layers; "
         f"ablating one layer's gate at a time ranks the layers of an image with a correlation of "
-        f"{told(mine['agreement'])} to it ({how(mine['layers'])})."
+        f"{told(mine['agreement'], 3)} to it ({how(mine['layers'])})."
     )
 
 

@@ -20,15 +20,18 @@ LAYERS = "layer in forward order (block index within its stage)"
 DASHED = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 3))}
 
 
-def plot_class_layers(means: pd.DataFrame, *, ax: Axes | None = None, title: str = "") -> Axes:
+def plot_class_layers(
+    means: pd.DataFrame, *, ax: Axes | None = None, title: str = "", limit: float | None = None
+) -> Axes:
     """Mean attribution of every class (row) to every layer (column), the stages apart.
 
-    The colour scale is symmetric about 0; :func:`~dianet_lab.plots.gates.share_scale` gives several networks the same.
-    Above the map stands the largest value, which may be too small to see there.
+    The colour scale is symmetric about 0. Above the map stands the largest value, which may be too small to see there,
+    or beyond the scale, whose bar has arrowheads then.
 
     Args:
         means: class by ``(stage, block)``, logits.
         title: the network's name.
+        limit: the end of the colour scale, to compare networks; the largest value otherwise.
 
     Raises:
         DataError: columns that are no ``(stage, block)``.
@@ -41,7 +44,7 @@ def plot_class_layers(means: pd.DataFrame, *, ax: Axes | None = None, title: str
     shown = np.full((len(means), at[-1] + 1), np.nan)
     shown[:, at] = means.to_numpy(float)
     largest = float(np.nanmax(np.abs(means.to_numpy(float))))
-    limit = largest or 1.0  # where nothing is attributed the map still needs a scale
+    limit = limit or largest or 1.0  # where nothing is attributed the map still needs a scale
     image = ax.imshow(shown, aspect="auto", interpolation="nearest", cmap=SIGNED_COLORS, vmin=-limit, vmax=limit)
     _layer_axis(ax, places, at, names=1.01)
     for spine in ax.spines.values():
@@ -51,7 +54,8 @@ def plot_class_layers(means: pd.DataFrame, *, ax: Axes | None = None, title: str
     ax.set_ylabel("class" if step == 1 else f"class (every {step}th named)")
     told = f"largest ±{largest:.2g} logits"
     ax.set_title(f"{title}: {told}" if title else told, pad=20)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.015, label="mean attribution (logits)")
+    beyond = "both" if largest > limit else "neither"
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.015, extend=beyond, label="mean attribution\n(logits)")
     bar.outline.set_visible(False)
     return ax
 
@@ -103,7 +107,7 @@ def plot_against_ablation(layers: pd.DataFrame, *, ax: Axes | None = None, name:
     ax.set(xlabel="lost by ablation (logits)", ylabel="integrated gradients (logits)")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4, symmetric=True))
-    told = "nothing to rank" if np.isnan(agreement) else f"mean rank correlation {written(agreement, 2)}"
+    told = "nothing to rank" if np.isnan(agreement) else f"rank correlation {written(agreement, 3)}"
     ax.set_title(f"{name}\n{told}")
     return ax
 
