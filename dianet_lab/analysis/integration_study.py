@@ -1,6 +1,6 @@
 """Importance maps of many networks beside their controls, and whether they rank pairs of layers as the memory does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.layer_gain import gains
 from dianet_lab.analysis.layer_states import layer_states
 from dianet_lab.analysis.memory import memory_map
-from dianet_lab.analysis.subject import UNTRAINED
+from dianet_lab.analysis.subject import UNTRAINED, Subject
 from dianet_lab.errors import LabError
 from dianet_lab.studies.contrast import Contrast
 
@@ -26,20 +26,16 @@ MEASURES = {
     "mdi": "decrease in impurity",
     "permutation": "permutation, forest",
     "ridge": "permutation, ridge",
-    "gain": "gain beyond [x_t, h_t−1]",
-    "gain_bent": "gain, bends known",
+    "gain": "gain, line",
+    "gain_bent": "gain, bends",
 }
 """What a pair of layers is measured by: columns of ``cells`` and what they are called."""
 
-SCORES = {
-    "forest": "forest",
-    "forest_centred": "forest, class-centred",
-    "ridge": "ridge",
-    "ridge_centred": "ridge, class-centred",
-    "known": "[x_t, h_t−1]",
-    "known_bent": "[x_t, h_t−1], bends known",
-}
-"""R² on held-out images: columns of ``layers`` and what they are called."""
+NEARNESS = "nearness"
+"""What a ruler would reach: minus the distance in blocks."""
+
+SCORES = ("forest", "forest_centred", "ridge", "ridge_centred", "known", "known_bent")
+"""R² on held-out images: columns of ``layers``."""
 
 PAIR = ["stage", "source", "target"]
 
@@ -54,6 +50,13 @@ class Measured(NamedTuple):
     cells: pd.DataFrame
     layers: pd.DataFrame
     memory: pd.DataFrame
+
+
+def looked_at(seen: Subject) -> Iterator[Network]:
+    """The trained networks of a subject that are worth asking, and its own untrained."""
+    asked = [arm for arm in seen.arms if arm in ARMS] or seen.arms
+    yield from seen.networks(asked, ["end"])
+    yield from seen.networks([seen.arm], ["start"])
 
 
 def measured(
@@ -89,13 +92,13 @@ def agreement(cells: pd.DataFrame, memory: pd.DataFrame, measures: Sequence[str]
     Returns:
         ``arm, seed, measure, rho, at_distance, pairs``, the correlations mean over stages. ``at_distance``: after the
         mean rank of pairs at the same distance was taken out, since near layers may rank high in both maps for being
-        near. ``nearness`` stands among the measures: what a ruler would reach, minus the distance in blocks.
+        near. :data:`NEARNESS` stands among the measures.
     """
     frame = cells.merge(memory[["seed", *PAIR, "effect"]], on=["seed", *PAIR])
-    frame = frame.assign(nearness=frame["source"] - frame["target"])
+    frame = frame.assign(**{NEARNESS: frame["source"] - frame["target"]})
     rows = []
     for (arm, seed), network in frame.groupby(["arm", "seed"], sort=False):
-        for measure in (*measures, "nearness"):
+        for measure in (*measures, NEARNESS):
             stages = [_ranked(stage, measure) for _, stage in network.groupby("stage")]
             found = pd.DataFrame(stages, columns=["rho", "at_distance", "pairs"])
             means = {"rho": found["rho"].mean(), "at_distance": found["at_distance"].mean()}

@@ -25,6 +25,7 @@ from dianet_lab.plots.gates import (
     share_scale,
 )
 from dianet_lab.plots.history import plot_history
+from dianet_lab.plots.integration import plot_by_row, plot_importance_maps, plot_scores
 from dianet_lab.plots.layers import (
     plot_activation_ranges,
     plot_class_share,
@@ -65,6 +66,7 @@ __all__ = [
     "plot_blocks",
     "plot_by_block",
     "plot_by_distance",
+    "plot_by_row",
     "plot_cell_diagram",
     "plot_class_gates",
     "plot_class_layers",
@@ -88,6 +90,7 @@ __all__ = [
     "plot_history",
     "plot_image_walk",
     "plot_image_walks",
+    "plot_importance_maps",
     "plot_layer_correlations",
     "plot_ledger",
     "plot_neighbours",
@@ -95,6 +98,7 @@ __all__ = [
     "plot_phases",
     "plot_rates",
     "plot_recipes",
+    "plot_scores",
     "plot_seed_means",
     "plot_similarity",
     "plot_similarity_by_distance",

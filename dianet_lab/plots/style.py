@@ -98,6 +98,7 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "untrained": ArmStyle("#8c8c8c", "s"),
     "pixels shuffled": ArmStyle("#cc79a7", "X"),
     "this run": ArmStyle("#0072b2", "D"),
+    "targets shuffled": ArmStyle("#d55e00", "X"),
 }
 """Okabe and Ito's colours, which the colour-blind can tell apart, and shades of them.
 

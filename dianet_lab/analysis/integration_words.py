@@ -1,0 +1,89 @@
+"""What a report may say of importance maps, in sentences made of their numbers."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dianet_lab.analysis.integration_study import NEARNESS, SHUFFLED, per_network
+from dianet_lab.analysis.interval import t_interval
+from dianet_lab.analysis.memory_words import with_interval
+from dianet_lab.analysis.phrases import listed
+from dianet_lab.analysis.subject import UNTRAINED
+
+THOUSAND = 1000
+
+
+def _of(frame: pd.DataFrame, arm: str, value: str) -> pd.Series:
+    """One value a seed, those that are known."""
+    return frame.loc[frame["arm"] == arm, value].dropna()
+
+
+def explained_sentence(layers: pd.DataFrame, cells: pd.DataFrame, arm: str) -> str:
+    """How much forests explain, raw and class-centred, and what they say where there is nothing to explain."""
+    scores, shuffled = per_network(layers, ["forest", "forest_centred"]), f"{arm}, {SHUFFLED}"
+    if _of(scores, arm, "forest").empty:
+        return f"The states of {arm} do not vary over images, so there is nothing for a forest to explain."
+    whole, centred = (with_interval(_of(scores, arm, value)) for value in ("forest", "forest_centred"))
+    sums = cells[cells["arm"] == shuffled].groupby(["seed", "stage", "target"])["mdi"].sum(min_count=1).dropna()
+    nothing = with_interval(_of(scores, shuffled, "forest"))
+    return (
+        f"A forest on all earlier layers explains R² {whole} of {arm}'s states on held-out images (median layer; "
+        f"{centred} once the class is taken out), and {nothing} where each target got another image's inputs; yet "
+        f"there too the importances of a target add up to {sums.mean():.2f}: the map alone does not show whether "
+        "anything was explained."
+    )
+
+
+def agreement_sentence(agreed: pd.DataFrame, arm: str, controls: Sequence[str], measure: str = "mdi") -> str:
+    """Whether the importance map ranks pairs of layers as the memory-path map does, and what its controls reach."""
+    rows = agreed[agreed["measure"] == measure]
+    own, near = _of(rows, arm, "rho"), _of(agreed[agreed["measure"] == NEARNESS], arm, "rho")
+    if own.empty:
+        return (
+            f"With no memory path in {arm}, or too few layers in a stage, there is no map of the memory that its "
+            "importances could be compared with."
+        )
+    told = [f"{name} {with_interval(_of(rows, name, 'rho'))}" for name in controls if len(_of(rows, name, "rho"))]
+    beside = f"; {listed(told)}" if told else ""
+    ruler = f"; nearness alone reaches {with_interval(near)}" if len(near) else ""
+    return (
+        f"The importance map of {arm} ranks pairs of layers as its memory path does with ρ = {with_interval(own)}"
+        f"{beside}{ruler}. {_at_distance(_of(rows, arm, 'at_distance'))}"
+    )
+
+
+def _at_distance(values: pd.Series) -> str:
+    if values.empty:
+        return "Among pairs at the same distance there is nothing left to rank."
+    mean, low, high = t_interval(values)
+    said = f"Among pairs at the same distance it is {with_interval(values)}"
+    if low > 0:
+        return f"{said}: some of it is more than distance."
+    if high < 0:
+        return f"{said}: there it ranks them against the memory."
+    return f"{said}" + (", which does not tell it from 0." if low == low else ".")
+
+
+def gain_sentence(cells: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:
+    """What an earlier layer adds for one who knows [x_t, h_{t-1}], in thousandths of R²."""
+    medians = per_network(cells, ["gain", "gain_bent"])
+    known = [name for name in (arm, *controls) if len(_of(medians, name, "gain"))]
+    if arm not in known:
+        return (
+            f"The gain beyond [x_t, h_(t−1)] does not apply to {arm}: its units see more than a squeeze, stand still, "
+            "or are fewer than three in a stage."
+        )
+    line, bent = (
+        listed(f"{name} {with_interval(THOUSAND * _of(medians, name, value))}" for name in known)
+        for value in ("gain", "gain_bent")
+    )
+    return (
+        f"For one who knows [x_t, h_(t−1)], an earlier layer adds, in thousandths of R² (median pair), to a line: "
+        f"{line}; where what is known may bend: {bent}."
+    )
+
+
+def controls_of(arm: str, frame: pd.DataFrame) -> list[str]:
+    """The controls that sentences name, of those that are there: untrained, without memory, SE per block, shuffled."""
+    wanted = (f"{arm}, {UNTRAINED}", "shared, no memory", "SE per block", f"{arm}, {SHUFFLED}")
+    return [name for name in wanted if name in set(frame["arm"])]

@@ -1,0 +1,209 @@
+"""Which layer tells of which: triangular maps, R² layer by layer, and values of networks beside their controls."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from dianet_lab.analysis.interval import t_interval
+from dianet_lab.errors import DataError
+from dianet_lab.plots.clipped import clipped_line, clipped_mark
+from dianet_lab.plots.style import FAINT, arm_style, require
+from dianet_lab.plots.triangles import COLORS
+
+LOOK = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+EDGE = {"markeredgecolor": "white", "zorder": 4}
+LOWEST = -0.3
+"""R² below it is drawn there: how much worse than the mean a prediction is does not matter."""
+
+IN_A_ROW = 4
+"""Names in one row of a key."""
+
+
+def plot_importance_maps(
+    maps: Mapping[str, pd.DataFrame], *, label: str | None = None, top: float | None = None
+) -> Figure:
+    """One triangular map a stage and name: source layers across, later target layers up, stages from top to bottom.
+
+    Args:
+        maps: name -> rows with ``stage, source, target, value``; what a pair has several rows of, such as seeds, is
+            averaged.
+        label: of the one colour scale for all maps; without it each name has a scale of its own.
+        top: upper end of the one scale, where one cell would outshine all; the largest value otherwise.
+
+    Raises:
+        DataError: nothing to draw.
+    """
+    means = {name: _mean(frame) for name, frame in maps.items()}
+    stages = sorted({stage for mean in means.values() for stage in mean.index.unique("stage")})
+    if not stages:
+        raise DataError("there is no pair of layers to draw: a map needs stages of two blocks or more")
+    figure, axes = plt.subplots(
+        len(stages), len(maps), figsize=(9, 1.0 + 1.55 * len(stages)), squeeze=False, layout="constrained"
+    )
+    ends = [_ends(mean) for mean in means.values()]
+    common = (min(low for low, _ in ends), top or max(high for _, high in ends)) if label else None
+    for column, (name, mean) in enumerate(means.items()):
+        low, high = common or ends[column]
+        for row, stage in enumerate(stages):
+            image = _triangle(axes[row, column], mean, stage, low, high)
+        axes[0, column].set_title(name.replace(", ", ",\n"), fontsize=9, loc="center")
+        axes[-1, column].set_xlabel("source", fontsize=9.5)
+        if not label:
+            bar = figure.colorbar(image, ax=list(axes[:, column]), location="bottom", aspect=12, pad=0.02)
+            bar.ax.tick_params(labelsize=8.5)
+            bar.ax.locator_params(nbins=3)
+            bar.outline.set_visible(False)
+    for row, stage in enumerate(stages):
+        axes[row, 0].set_ylabel(f"stage {stage}\ntarget", fontsize=9.5)
+    if label:
+        extend = "max" if top and top < max(high for _, high in ends) else "neither"
+        bar = figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=24, extend=extend)
+        bar.outline.set_visible(False)
+    return figure
+
+
+def _mean(frame: pd.DataFrame) -> pd.Series:
+    require(frame, ["stage", "source", "target", "value"])
+    return frame.groupby(["stage", "target", "source"])["value"].mean()
+
+
+def _ends(mean: pd.Series) -> tuple[float, float]:
+    known = mean.dropna()
+    low, high = min(0.0, known.min()), max(0.0, known.max())
+    return (float(low), float(high)) if high > low else (0.0, 1.0)  # nothing known, or all 0
+
+
+def _triangle(ax: Axes, mean: pd.Series, stage: int, low: float, high: float):
+    """Blocks are at their own numbers; what has no value is left white."""
+    table = mean[mean.index.get_level_values("stage") == stage].droplevel("stage").unstack("source")
+    blocks = sorted({*table.index, *table.columns})
+    first, last = (blocks[0], blocks[-1]) if blocks else (0, 1)
+    values = table.reindex(index=range(first + 1, last + 1), columns=range(first, last)).to_numpy(float)
+    extent = (first - 0.5, last - 0.5, first + 0.5, last + 0.5)
+    image = ax.imshow(values, vmin=low, vmax=high, cmap=COLORS, extent=extent, **LOOK)
+    step = max(1, (last - first) // 4)
+    ax.set_xticks(range(first, last, step))
+    ax.set_yticks(range(first + 1, last + 1, step))
+    ax.tick_params(labelsize=8.5, length=2)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+def plot_scores(layers: pd.DataFrame, panels: Mapping[str, str], *, arms: Sequence[str] | None = None) -> Figure:
+    """R² of every later layer of each stage, in forward order, a panel a score: of each arm the median over seeds.
+
+    Args:
+        layers: ``arm, stage, target`` and the columns of ``panels``, one row a seed.
+        panels: column -> the label of its y axis.
+        arms: which, in which order; all otherwise.
+    """
+    require(layers, ["arm", "stage", "target", *panels])
+    names = list(dict.fromkeys(layers["arm"])) if arms is None else list(arms)
+    size = (9, 0.9 + 2.4 * len(panels))
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
+    at = _positions(layers)
+    for ax, (value, label) in zip(axes[:, 0], panels.items(), strict=True):
+        for name in names:
+            _score_line(ax, layers[layers["arm"] == name].groupby(["stage", "target"])[value].median(), at, name)
+        ax.axhline(0, color=FAINT, linewidth=1, zorder=1)
+        ax.set(ylim=(LOWEST, 1.02), ylabel=label)
+        for free in set(range(max(at.values()))) - set(at.values()):
+            ax.axvline(free, color=FAINT, linewidth=0.8, zorder=0, gid="border")
+    for stage in sorted({stage for stage, _ in at}):
+        middle = np.mean([x for place, x in at.items() if place[0] == stage])
+        axes[0, 0].text(middle, 1.03, f"stage {stage}", ha="center", va="bottom")
+    axes[-1, 0].set_xticks(list(at.values()), [str(target) for _, target in at])
+    axes[-1, 0].set_xlabel("target layer in forward order (block index within its stage)")
+    _key(figure, names)
+    return figure
+
+
+def _positions(layers: pd.DataFrame) -> dict[tuple[int, int], int]:
+    """x of each ``(stage, target)``: consecutive, with one place free between stages."""
+    places = sorted(set(zip(layers["stage"], layers["target"], strict=True)))
+    stages = sorted({stage for stage, _ in places})
+    return {place: index + stages.index(place[0]) for index, place in enumerate(places)}
+
+
+def _score_line(ax: Axes, scores: pd.Series, at: Mapping[tuple[int, int], int], name: str) -> None:
+    color, marker = arm_style(name)
+    look = {"color": color, "marker": marker, "markersize": 6, "markeredgecolor": "white", "linewidth": 1}
+    for _, line in scores.groupby(level="stage"):
+        ax.plot([at[p] for p in line.index], line.clip(lower=LOWEST), clip_on=False, gid=name, zorder=3, **look)
+
+
+def _key(figure: Figure, names: Sequence[str]) -> None:
+    looks = {name: arm_style(name) for name in names}
+    handles = [
+        Line2D([], [], color=look.color, marker=look.marker, markersize=6, linewidth=1, label=name)
+        for name, look in looks.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(IN_A_ROW, len(names)), frameon=False)
+
+
+def plot_by_row(
+    frame: pd.DataFrame,
+    rows: Mapping[str, str],
+    panels: Mapping[str, str],
+    *,
+    by: str = "measure",
+    arms: Sequence[str] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Values of networks, a panel a value: seeds as small dots, their mean with its 95 % t interval.
+
+    Args:
+        frame: ``arm``, ``by`` and the columns of ``panels``, one row a seed. What is not known is left out.
+        rows: value of ``by`` -> what the row is called, from top to bottom.
+        panels: column -> the label of its x axis.
+        by: what the rows are; of ``arm`` each has a row of its own, else the arms lie within each row.
+        arms: which, in which order; all otherwise.
+        limits: of the x axes; an interval that goes on ends in an arrowhead. The seeds' range, widened, otherwise.
+    """
+    require(frame, ["arm", by, *panels])
+    arms = list(dict.fromkeys(frame["arm"])) if arms is None else list(arms)
+    lanes = 2 if by == "arm" else len(arms)
+    size = (9, 1.4 + 0.17 * len(rows) * lanes)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for ax, (value, label) in zip(axes[0], panels.items(), strict=True):
+        shown = frame[frame["arm"].isin(arms) & frame[by].isin(list(rows))]
+        ends = limits or _around(shown[value].dropna())
+        for row, name in enumerate(rows):
+            for place, arm in enumerate([name] if by == "arm" else arms):
+                seeds = shown.loc[(shown["arm"] == arm) & (shown[by] == name), value].dropna()
+                lane = 0 if by == "arm" else 0.8 * ((place + 0.5) / len(arms) - 0.5)
+                _seeds(ax, seeds, row + lane, arm, ends)
+            if row:
+                ax.axhline(row - 0.5, color=FAINT, linewidth=0.6, zorder=0)
+        ax.axvline(0, color=FAINT, linewidth=1, zorder=0)
+        ax.set(xlim=ends, xlabel=label)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+    axes[0, 0].set_yticks(range(len(rows)), list(rows.values()))
+    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
+    if by != "arm":
+        _key(figure, arms)
+    return figure
+
+
+def _seeds(ax: Axes, seeds: pd.Series, y: float, arm: str, limits: tuple[float, float]) -> None:
+    if seeds.empty:
+        return
+    color, marker = arm_style(arm)
+    inside = seeds.clip(*limits)
+    ax.plot(inside, [y] * len(seeds), ".", color=color, alpha=0.45, markersize=5, zorder=2, gid=f"seeds {arm}")
+    mean, *ends = t_interval(seeds)
+    clipped_line(ax, ends, y, limits, zorder=3, gid=f"interval {arm}", color=color, linewidth=1.6)
+    clipped_mark(ax, mean, y, limits, gid=arm, marker=marker, **{"color": color, "markersize": 6.5}, **EDGE)
+
+
+def _around(values: pd.Series) -> tuple[float, float]:
+    low, high = (min(0.0, values.min()), max(0.0, values.max())) if len(values) else (0.0, 1.0)
+    pad = 0.15 * (high - low) or 1.0
+    return float(low - pad), float(high + pad)
