@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dianet_lab import AttentionConfig, ModelConfig, build_model
 from dianet_lab.analysis import integration_study as study
+from dianet_lab.analysis import integration_words as words
 from dianet_lab.analysis.capture import capture_data
 from dianet_lab.analysis.gates import Network, reference_images, shown_images
 from dianet_lab.analysis.integration import integration
@@ -328,3 +329,49 @@ class TestMeasured:
         found = study.over_seeds(frame, "rho").set_index("arm")
         assert found["mean"]["a"] == 0.5 and found["high"]["a"] == pytest.approx(0.5 + 12.706 * 0.5, abs=0.01)
         assert found["n"]["b"] == 1 and np.isnan(found["low"]["b"])
+
+
+class TestSentences:
+    @pytest.fixture
+    def agreed(self):
+        rows = [("DIA", "mdi", 0.7, -0.1), ("DIA", "nearness", 0.9, np.nan), ("DIA, untrained", "mdi", 0.6, 0.0)]
+        one = pd.DataFrame(rows, columns=["arm", "measure", "rho", "at_distance"])
+        return pd.concat([one.assign(seed=0), one.assign(seed=1, rho=one["rho"] + 0.02)], ignore_index=True)
+
+    def test_agreement_names_its_controls_and_what_a_ruler_reaches(self, agreed):
+        said = words.agreement_sentence(agreed, "DIA", ["DIA, untrained", "SE per block"])
+        assert "ρ = 0.71 [" in said and "DIA, untrained 0.61 [" in said and "nearness alone reaches 0.91" in said
+        assert "SE per block" not in said
+
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            ((0.5, 0.51), "more than distance"),
+            ((-0.5, -0.51), "against the memory"),
+            ((-0.1, 0.3), "not tell"),
+            ((0.5,), "0.50."),
+        ],
+    )
+    def test_what_is_left_at_equal_distance_is_told_by_its_interval(self, agreed, values, expected):
+        own = agreed[agreed["arm"].eq("DIA") & agreed["measure"].eq("mdi")].iloc[: len(values)]
+        assert expected in words.agreement_sentence(own.assign(at_distance=values), "DIA", [])
+
+    def test_without_a_memory_there_is_nothing_to_compare_with(self, agreed):
+        assert "no memory path" in words.agreement_sentence(agreed.iloc[:0], "SE", [])
+
+    def test_explained_tells_the_shuffled_score_beside_the_sum_of_importances(self):
+        layers = pd.DataFrame({"arm": ["DIA", "DIA, targets shuffled"], "seed": 0, "stage": 0, "target": 1})
+        cells = layers.assign(mdi=1.0)
+        layers = layers.assign(forest=[0.8, -0.1], forest_centred=[0.5, -0.1])
+        said = words.explained_sentence(layers, cells, "DIA")
+        assert "R² 0.80" in said and "0.50 once the class" in said and "−0.10 where" in said and "up to 1.00" in said
+        assert "do not vary" in words.explained_sentence(layers.assign(forest=np.nan), cells, "DIA")
+
+    def test_gain_is_told_in_thousandths_or_said_not_to_apply(self):
+        cells = pd.DataFrame({"arm": ["DIA", "shared, no memory"], "seed": 0, "gain": [0.002, 0.003]})
+        cells["gain_bent"] = [0.0001, 0.0002]
+        said = words.gain_sentence(cells, "DIA", ["shared, no memory"])
+        assert (
+            "to a line: DIA 2.00 and shared, no memory 3.00" in said and "DIA 0.10 and shared, no memory 0.20" in said
+        )
+        assert "does not apply" in words.gain_sentence(cells.assign(gain=np.nan), "DIA", [])
