@@ -53,10 +53,15 @@ class Measured(NamedTuple):
 
 
 def looked_at(seen: Subject) -> Iterator[Network]:
-    """The trained networks of a subject that are worth asking, and its own untrained."""
+    """The trained networks of a subject that are worth asking, and its own untrained.
+
+    Its own arm has the name that it is drawn by: ``this run`` of a single network, whose id would not fit a figure.
+    """
     asked = [arm for arm in seen.arms if arm in ARMS] or seen.arms
-    yield from seen.networks(asked, ["end"])
-    yield from seen.networks([seen.arm], ["start"])
+    for arms, when in ((asked, "end"), ([seen.arm], "start")):
+        for network in seen.networks(arms, [when]):
+            own = network.which["arm"] == seen.arm
+            yield network._replace(which=network.which | ({"arm": seen.views[0].name} if own else {}))
 
 
 def measured(

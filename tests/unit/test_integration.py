@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dianet_lab import AttentionConfig, ModelConfig, build_model
 from dianet_lab.analysis import integration_study as study
 from dianet_lab.analysis import integration_words as words
+from dianet_lab.analysis import subject
 from dianet_lab.analysis.capture import capture_data
 from dianet_lab.analysis.gates import Network, reference_images, shown_images
 from dianet_lab.analysis.integration import integration
@@ -21,6 +22,8 @@ from dianet_lab.analysis.planted import SOURCE, TARGET, planted
 from dianet_lab.analysis.regression import Split, bends, explained, ridge_score, scaled, within_reach
 from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.errors import DataError, LabError
+from dianet_lab.studies.catalog import get_study
+from dianet_lab.studies.store import RunStore
 
 IMAGES, BLOCKS, CHANNELS, CLASSES = 300, 5, 6, 5
 
@@ -375,3 +378,17 @@ class TestSentences:
             "to a line: DIA 2.00 and shared, no memory 3.00" in said and "DIA 0.10 and shared, no memory 0.20" in said
         )
         assert "does not apply" in words.gain_sentence(cells.assign(gain=np.nan), "DIA", [])
+
+
+class TestSubjects:
+    """What the notebook asks of a study, and of one stored run."""
+
+    @pytest.mark.heavy
+    def test_a_study_has_its_arms_trained_and_its_own_untrained_too_and_a_single_run_is_called_so(self):
+        smoke, store = get_study("vectors", "smoke", seeds=1, epochs=1), RunStore()
+        seen = subject.look(smoke, store, workers=1)
+        names = [(network.which["arm"], network.which["when"]) for network in study.looked_at(seen)]
+        assert names == [*((arm, "end") for arm in study.ARMS), ("DIA", "start")]
+        single = subject.of_run(store, smoke.config("SE shared", 0).run_id)
+        names = [(network.which["arm"], network.which["when"]) for network in study.looked_at(single)]
+        assert names == [("this run", "end"), ("this run", "start")]
