@@ -14,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from dianet_lab.analysis.interval import t_interval, written
 from dianet_lab.errors import DataError
 from dianet_lab.plots.gates import MAX_NAMES, SIGNED_COLORS
+from dianet_lab.plots.layer_axis import layer_places, mark_layers
 from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, require
 
-LAYERS = "layer in forward order (block index within its stage)"
 DASHED = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 3))}
 
 
@@ -40,13 +40,14 @@ def plot_class_layers(
         raise DataError("expected a column for each (stage, block), as class_map gives them")
     ax = own_axes(ax, 8.8, 1.5 + 0.2 * min(len(means), MAX_NAMES))
     places = list(means.columns)
-    at = _positions(places)
+    positions = layer_places(places)
+    at = np.array([positions[place] for place in places])
     shown = np.full((len(means), at[-1] + 1), np.nan)
     shown[:, at] = means.to_numpy(float)
     largest = float(np.nanmax(np.abs(means.to_numpy(float))))
     limit = limit or largest or 1.0  # where nothing is attributed the map still needs a scale
     image = ax.imshow(shown, aspect="auto", interpolation="nearest", cmap=SIGNED_COLORS, vmin=-limit, vmax=limit)
-    _layer_axis(ax, places, at, names=1.01)
+    mark_layers(ax, positions, height=1.01, borders=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
     step = -(-len(means) // MAX_NAMES)
@@ -74,15 +75,16 @@ def plot_attribution_by_layer(sizes: pd.DataFrame, *, ax: Axes | None = None, na
     rows = _named(sizes, name).pivot(index="seed", columns=["stage", "block"], values="size").sort_index(axis=1)
     ax = own_axes(ax, 8.8, 2.2)
     places = list(rows.columns)
-    at, color = _positions(places), arm_style(name).color
+    positions, color = layer_places(places), arm_style(name).color
+    at = np.array([positions[place] for place in places])
     found = np.array([t_interval(rows[place]) for place in places])
     ax.bar(at, found[:, 0], width=0.8, color=color, alpha=0.55, linewidth=0, gid="mean")
     for values in rows.to_numpy():
         ax.plot(at, values, "o", color=color, markersize=2.5, alpha=0.8, zorder=3, gid="network")
     known = np.isfinite(found[:, 1])
     ax.vlines(at[known], found[known, 1], found[known, 2], color=INK, linewidth=1.3, zorder=4, gid="interval")
-    _layer_axis(ax, places, at, names=1.0)
-    ax.set(ylabel="mean |attribution|\n(logits)", ylim=(0, None))
+    mark_layers(ax, positions, height=1.0, borders=False)
+    ax.set(ylabel="mean |attribution|\n(logits)", ylim=(0, None), xlim=(at[0] - 0.8, at[-1] + 0.8))
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_title(f"{name}: all layers together {written(float(found[:, 0].sum()), 3)} logits", pad=20)
     return ax
@@ -179,22 +181,3 @@ def _named(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if rows.empty:
         raise DataError(f"no rows of {name!r}: the frame has {', '.join(map(str, frame['name'].unique()))}")
     return rows
-
-
-def _positions(places: Sequence[tuple[int, int]]) -> np.ndarray:
-    """x of each ``(stage, block)``: consecutive, with one place free between stages."""
-    changes = [a[0] != b[0] for a, b in zip(places, places[1:], strict=False)]
-    return np.arange(len(places)) + np.cumsum([0, *changes])
-
-
-def _layer_axis(ax: Axes, places: Sequence[tuple[int, int]], at: np.ndarray, names: float) -> None:
-    """Block numbers as ticks; the stages' names at the height ``names``, in heights of the axes."""
-    step = 1 if len(places) <= 30 else 5
-    ticks = [(x, block) for x, (_, block) in zip(at, places, strict=True) if block % step == 0]
-    ax.set_xticks([x for x, _ in ticks], [str(block) for _, block in ticks])
-    stages = np.array([stage for stage, _ in places])
-    for stage in dict.fromkeys(stages):
-        middle = at[stages == stage].mean()
-        where = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
-        ax.text(middle, names, f"stage {stage}", **where, gid="stage")
-    ax.set(xlabel=LAYERS, xlim=(at[0] - 0.8, at[-1] + 0.8))

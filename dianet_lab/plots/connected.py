@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dianet_lab.analysis.interval import t_interval
+from dianet_lab.plots.layer_axis import layer_places, mark_layers
 from dianet_lab.plots.style import FAINT, arm_style, legend_above, own_axes, require
 
 
@@ -18,8 +19,7 @@ def plot_by_block(frame: pd.DataFrame, *, value: str, label: str, hue: str = "ar
     """
     require(frame, ["stage", "block", "seed", hue, value])
     ax = own_axes(ax, 8.5, 3.6)
-    places = list(dict.fromkeys(sorted(zip(frame["stage"], frame["block"], strict=True))))
-    at = {place: index + place[0] for index, place in enumerate(places)}  # one place free between stages
+    at = layer_places(zip(frame["stage"], frame["block"], strict=True))
     names = list(dict.fromkeys(frame[hue]))
     handles = []
     for order, name in enumerate(names):
@@ -34,13 +34,8 @@ def plot_by_block(frame: pd.DataFrame, *, value: str, label: str, hue: str = "ar
             ax.vlines(x[known], low[known], high[known], color=style.color, linewidth=1.2)
         handles.append(Line2D([], [], color=style.color, marker=style.marker, linestyle="none", label=name))
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
-    step = 1 if len(places) <= 30 else 5
-    ticks = [(at[stage, block], block) for stage, block in places if block % step == 0]
-    ax.set_xticks([x for x, _ in ticks], [str(block) for _, block in ticks])
-    for stage in sorted({stage for stage, _ in places}):
-        middle = np.mean([at[place] for place in places if place[0] == stage])
-        ax.text(middle, 1.02, f"stage {stage}", transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-    ax.set(xlabel="block (index)", ylabel=label)
+    mark_layers(ax, at)
+    ax.set_ylabel(label)
     legend_above(ax, handles, 1.08)
     return ax
 

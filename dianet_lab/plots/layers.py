@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dianet_lab.plots.gates import stage_arrays
+from dianet_lab.plots.layer_axis import layer_places, mark_layers
 from dianet_lab.plots.style import FAINT, INK, arm_style, baseline_first, legend_above, own_axes, require
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -74,29 +75,17 @@ def _bar_key(color: str) -> list:
 
 
 def _positions(stages: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """x of each layer, stage by stage: consecutive, with one place free between stages.
-
-    Stages are gates ``[image, block, channel]`` or one value a block.
-    """
+    """x of each layer, stage by stage; stages are gates ``[image, block, channel]`` or one value a block."""
     counts = [stage.shape[1] if stage.ndim > 1 else len(stage) for stage in stages]
-    starts = np.cumsum([0] + [count + 1 for count in counts[:-1]])
-    return [start + np.arange(count) for start, count in zip(starts, counts, strict=True)]
+    places = layer_places((stage, block) for stage, count in enumerate(counts) for block in range(count))
+    return [np.array([at for (number, _), at in places.items() if number == s]) for s in range(len(stages))]
 
 
 def _mark_stages(ax: Axes, stages: Sequence[np.ndarray]) -> None:
     """Block numbers as ticks, a line between stages, and the stages' names above the axes."""
     positions = _positions(stages)
-    step = 1 if sum(map(len, positions)) <= 30 else 5
-    ticks = [(at, block) for place in positions for block, at in enumerate(place) if block % step == 0]
-    ax.set_xticks([at for at, _ in ticks], [str(block) for _, block in ticks])
-    for stage, place in enumerate(positions):
-        ax.text(place.mean(), 1.02, f"stage {stage}", transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        if stage:
-            ax.axvline(place[0] - 1, color=FAINT, linewidth=0.8, zorder=0, gid="border")
-    ax.set(
-        xlabel="layer in forward order (block index within its stage)",
-        xlim=(positions[0][0] - 0.8, positions[-1][-1] + 0.8),
-    )
+    mark_layers(ax, {(s, b): int(at) for s, place in enumerate(positions) for b, at in enumerate(place)})
+    ax.set_xlim(positions[0][0] - 0.8, positions[-1][-1] + 0.8)
 
 
 def plot_gate_variation(models: Mapping[str, Sequence], *, ax: Axes | None = None) -> Axes:

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.errors import DataError
 from dianet_lab.plots.gates import SIGNED_COLORS
+from dianet_lab.plots.layer_axis import LABEL, layer_places, mark_layers
 from dianet_lab.plots.style import FAINT, INK, arm_style, own_axes, require
 
 UNKNOWN = "#d9d9d9"
@@ -144,7 +145,7 @@ def plot_neighbours(
     """
     require(frame, ["arm", "images", "stage", "second", value])
     ax = own_axes(ax, 8.5, 3.8)
-    places = _places(frame)
+    places = layer_places(zip(frame["stage"], frame["second"], strict=True))
     drawn = _drawn(frame, value, arms)
     for arm in drawn:
         color, marker = arm_style(arm)
@@ -157,27 +158,8 @@ def plot_neighbours(
         ax.set_yscale("log")
     else:
         ax.text(0.5, 0.5, "not defined: gates below 0", transform=ax.transAxes, ha="center", color=INK, gid="none")
-    _mark(ax, places)
+    mark_layers(ax, places, label=f"{LABEL[:-1]}; compared with the block before it)")
     return ax
-
-
-def _places(frame: pd.DataFrame) -> dict[tuple[int, int], int]:
-    """x of each (stage, later block), with one place free between stages."""
-    keys = sorted(set(zip(frame["stage"], frame["second"], strict=True)))
-    return {key: at + sorted({stage for stage, _ in keys}).index(key[0]) for at, key in enumerate(keys)}
-
-
-def _mark(ax: Axes, places: dict[tuple[int, int], int]) -> None:
-    """Block numbers as ticks, the stages' names above, a line between them."""
-    step = 1 if len(places) <= 30 else 5
-    ticks = [(at, block) for (_, block), at in places.items() if block % step == 0 or step == 1]
-    ax.set_xticks([at for at, _ in ticks], [str(block) for _, block in ticks])
-    for stage in sorted({stage for stage, _ in places}):
-        own = [at for (number, _), at in places.items() if number == stage]
-        ax.text(np.mean(own), 1.02, f"stage {stage}", transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        if own[0]:
-            ax.axvline(own[0] - 1, color=FAINT, linewidth=0.8, zorder=0)
-    ax.set_xlabel("layer in forward order (block index within its stage; compared with the block before it)")
 
 
 def plot_similarity_effects(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
