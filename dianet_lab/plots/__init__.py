@@ -16,6 +16,7 @@ from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
 from dianet_lab.plots.detections import plot_detections
 from dianet_lab.plots.dots import plot_dots
 from dianet_lab.plots.epochs import plot_gates_by_epoch
+from dianet_lab.plots.explorer import plot_class_odds, plot_gate_channels, plot_layer_effects, plot_stage_gates
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import (
     plot_class_gates,
@@ -71,6 +72,7 @@ __all__ = [
     "plot_class_gates",
     "plot_class_layers",
     "plot_class_maps",
+    "plot_class_odds",
     "plot_class_share",
     "plot_connected",
     "plot_convergence",
@@ -80,6 +82,7 @@ __all__ = [
     "plot_dots",
     "plot_effects",
     "plot_fine_tuning",
+    "plot_gate_channels",
     "plot_gate_distribution",
     "plot_gate_map",
     "plot_gate_maps",
@@ -92,6 +95,7 @@ __all__ = [
     "plot_image_walks",
     "plot_importance_maps",
     "plot_layer_correlations",
+    "plot_layer_effects",
     "plot_ledger",
     "plot_neighbours",
     "plot_phase",
@@ -104,6 +108,7 @@ __all__ = [
     "plot_similarity_by_distance",
     "plot_similarity_effects",
     "plot_stage_effects",
+    "plot_stage_gates",
     "plot_stage_schematic",
     "plot_trajectories",
     "plot_triangles",
