@@ -20,8 +20,8 @@ from dianet_lab.analysis.regression import Split, explained, ridge, varies, with
 from dianet_lab.seeding import seed_of
 
 COMPONENTS = 8
-"""Principal components that stand for a layer: of 64 channels they hold 97 % of the variance or more, and a forest is
-ten times as fast."""
+"""Principal components that stand for a layer: of 64 channels they hold 97 % of the variance or more, a forest is ten
+times as fast, and its map ranks pairs as that of all channels does (0.84 and 0.90 in two stages of 16 and 32)."""
 
 TREES = 30
 """Of a forest: with 50, R² grows by 0.005 and the maps rank their cells alike (rank correlation 0.95)."""

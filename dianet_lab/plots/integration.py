@@ -53,14 +53,14 @@ def plot_importance_maps(
         for row, stage in enumerate(stages):
             image = _triangle(axes[row, column], mean, stage, low, high)
         axes[0, column].set_title(name.replace(", ", ",\n"), fontsize=9, loc="center")
-        axes[-1, column].set_xlabel("source", fontsize=9.5)
+        axes[-1, column].set_xlabel("source (block)", fontsize=9.5)
         if not label:
             bar = figure.colorbar(image, ax=list(axes[:, column]), location="bottom", aspect=12, pad=0.02)
             bar.ax.tick_params(labelsize=8.5)
             bar.ax.locator_params(nbins=3)
             bar.outline.set_visible(False)
     for row, stage in enumerate(stages):
-        axes[row, 0].set_ylabel(f"stage {stage}\ntarget", fontsize=9.5)
+        axes[row, 0].set_ylabel(f"stage {stage}\ntarget (block)", fontsize=9.5)
     if label:
         extend = "max" if top and top < max(high for _, high in ends) else "neither"
         bar = figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=24, extend=extend)

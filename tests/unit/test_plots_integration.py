@@ -49,7 +49,7 @@ class TestImportanceMaps:
     def test_names_stand_above_and_stages_beside(self, pairs):
         axes = self.maps(plots.plot_importance_maps({"DIA, untrained": pairs, "SE": pairs}, label="x"))
         assert [ax.get_title() for ax in axes[:2]] == ["DIA,\nuntrained", "SE"]
-        assert [ax.get_ylabel() for ax in axes[::2]] == ["stage 0\ntarget", "stage 1\ntarget"]
+        assert [ax.get_ylabel() for ax in axes[::2]] == ["stage 0\ntarget (block)", "stage 1\ntarget (block)"]
 
     def test_what_is_unknown_is_white_and_stops_nothing(self, pairs):
         figure = plots.plot_importance_maps({"SE": pairs.assign(value=np.nan), "DIA": pairs}, label="x")
