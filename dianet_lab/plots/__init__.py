@@ -48,7 +48,6 @@ from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
 from dianet_lab.plots.style import ARM_STYLES, STAGE_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
 from dianet_lab.plots.trajectories import plot_trajectories
-from dianet_lab.plots.triangles import plot_triangles
 from dianet_lab.plots.views import plot_class_maps, plot_gate_maps, plot_image_walks
 from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wirings
 
@@ -111,7 +110,6 @@ __all__ = [
     "plot_stage_gates",
     "plot_stage_schematic",
     "plot_trajectories",
-    "plot_triangles",
     "plot_units_by_depth",
     "plot_wirings",
     "set_style",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,9 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.errors import DataError
 from dianet_lab.plots.clipped import clipped_line, clipped_mark
+from dianet_lab.plots.layer_axis import layer_places, mark_layers
 from dianet_lab.plots.style import FAINT, arm_style, require
-from dianet_lab.plots.triangles import COLORS
 
+COLORS = "cividis"
 LOOK = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
 EDGE = {"markeredgecolor": "white", "zorder": 4}
 LOWEST = -0.3
@@ -108,28 +108,19 @@ def plot_scores(layers: pd.DataFrame, panels: Mapping[str, str], *, arms: Sequen
     names = list(dict.fromkeys(layers["arm"])) if arms is None else list(arms)
     size = (9, 0.9 + 2.4 * len(panels))
     figure, axes = plt.subplots(len(panels), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
-    at = _positions(layers)
+    at = layer_places(zip(layers["stage"], layers["target"], strict=True))
     for ax, (value, label) in zip(axes[:, 0], panels.items(), strict=True):
         for name in names:
             _score_line(ax, layers[layers["arm"] == name].groupby(["stage", "target"])[value].median(), at, name)
         ax.axhline(0, color=FAINT, linewidth=1, zorder=1)
         ax.set(ylim=(LOWEST, 1.02), ylabel=label)
-        for free in set(range(max(at.values()))) - set(at.values()):
-            ax.axvline(free, color=FAINT, linewidth=0.8, zorder=0, gid="border")
-    for stage in sorted({stage for stage, _ in at}):
-        middle = np.mean([x for place, x in at.items() if place[0] == stage])
-        axes[0, 0].text(middle, 1.03, f"stage {stage}", ha="center", va="bottom")
-    axes[-1, 0].set_xticks(list(at.values()), [str(target) for _, target in at])
+        mark_layers(ax, at, label="")
+        if ax is not axes[0, 0]:
+            for text in [text for text in ax.texts if text.get_gid() == "stage"]:
+                text.remove()
     axes[-1, 0].set_xlabel("target layer in forward order (block index within its stage)")
     _key(figure, names)
     return figure
-
-
-def _positions(layers: pd.DataFrame) -> dict[tuple[int, int], int]:
-    """x of each ``(stage, target)``: consecutive, with one place free between stages."""
-    places = sorted(set(zip(layers["stage"], layers["target"], strict=True)))
-    stages = sorted({stage for stage, _ in places})
-    return {place: index + stages.index(place[0]) for index, place in enumerate(places)}
 
 
 def _score_line(ax: Axes, scores: pd.Series, at: Mapping[tuple[int, int], int], name: str) -> None:

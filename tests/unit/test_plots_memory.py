@@ -72,15 +72,6 @@ class TestDots:
         assert all(segment[0, 0] >= 0 for lines in ax.collections for segment in lines.get_segments())
 
 
-class TestTriangles:
-    def test_draws_every_pair_and_leaves_the_others_white(self):
-        frame = pd.DataFrame({"stage": 0, "source": [0, 0, 1], "target": [1, 2, 2], "effect": [0.1, 0.2, 0.3]})
-        figure = plots.plot_triangles({"DIA": frame, "untrained": frame / 2}, value="effect", label="moved")
-        image = figure.axes[0].images[0]
-        np.testing.assert_allclose(np.ma.filled(image.get_array(), np.nan)[1:], [[0.1, np.nan], [0.2, 0.3]])
-        assert {ax.images[0].get_clim() for ax in figure.axes if ax.images} == {(0.0, 0.3)}
-
-
 class TestFrames:
     def test_what_is_kept_a_block_is_the_rate_of_the_curve(self, curves):
         assert memory_frames.halvings(curves)["kept"].to_numpy() == pytest.approx(0.5)
