@@ -33,6 +33,7 @@ from dianet_lab.reports.recorder import _png
 from dianet_lab.training.snapshots import look_at
 
 WIDTH = 46  # of a table's first column
+USUALLY = "capture: gate, squeeze, h, c"
 VIEWS = ("DIA", "SE shared", "SE per block", "untrained", "pixels shuffled")
 EPOCHS = 180
 """Of the paper's training: how many snapshots the figure over training has."""
@@ -63,7 +64,7 @@ def ways(model: nn.Module) -> dict[str, Callable[[], AbstractContextManager]]:
         "off": nullcontext,
         "without hook points": lambda: without_points(model),
         "capture: gate": lambda: capture(model, ["gate"]),
-        "capture: gate, squeeze, h, c": lambda: capture(model),
+        USUALLY: lambda: capture(model),
         "capture: those and i, f, g, o": lambda: capture(model, ALL),
     }
 
@@ -194,17 +195,19 @@ def main() -> None:
     images = random_images(max(options.images, options.batch))
     batch, _ = next(evaluation_batches(images, options.batch, device=torch.device("cpu")))
     print(f"{options.rounds} rounds of one batch of {len(batch)} images")
-    show_overheads(overheads(model, batch, options.rounds))
+    ratios = overheads(model, batch, options.rounds)
+    show_overheads(ratios)
 
     if options.images:
-        show_figures(model, images, options.batch)
+        show_figures(model, images, options.batch, statistics.median(ratio.wall for ratio in ratios[USUALLY]))
 
 
-def show_figures(model: nn.Module, images: ImageData, batch: int) -> None:
+def show_figures(model: nn.Module, images: ImageData, batch: int, ratio: float) -> None:
+    """What every figure takes; what capture adds is ``ratio``, the steadier measurement, times the bare passes."""
     plots.set_style()
     bare, seen, stages = capturing(model, images, batch)
     parts = every_figure(dict.fromkeys(VIEWS, stages), images)
-    added = Spent(*(max(0.0, a - b) for a, b in zip(seen, bare, strict=True)))
+    added = Spent(*(max(0.0, ratio - 1) * each for each in bare))
     drawn = Spent(*map(sum, zip(*parts.values(), strict=True)))
     lines = {"forward passes alone": bare, "with everything captured": seen} | parts | {"all figures": drawn}
     lines["and what capture adds for five networks"] = Spent(
