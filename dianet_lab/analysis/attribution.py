@@ -23,11 +23,14 @@ from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
 from dianet_lab.errors import LabError
 
-STEPS = 32
+STEPS = 20
 """Points of the Gauss-Legendre rule between baseline and gates."""
 
-IMAGES, ROWS = 50, 250
-"""Images that are explained at a time, and the largest batch that the network is given for it."""
+PIXELS = 32_000
+"""What a network is given at once if nothing is said: 500 images of 8x8, 31 of 32x32, since gradients take memory."""
+
+IMAGES = 100
+"""Images that are explained at a time, at most."""
 
 LARGE = 0.05
 """The share of the explained difference from which on a convergence delta is too large for the image to be read."""
@@ -92,7 +95,7 @@ def attribute(
     data: ImageData,
     baseline: Baseline | float,
     steps: int = STEPS,
-    batch_size: int = ROWS,
+    batch_size: int | None = None,
     mistakes: bool = True,
 ) -> Attributions:
     """Integrated gradients (Sundararajan et al. 2017) and ablation of every gate, for every image of ``data``.
@@ -103,7 +106,7 @@ def attribute(
     Args:
         baseline: ``[channel]`` of every position, as :func:`mean_gates` gives it, or one number for all gates.
         steps: of the integral.
-        batch_size: rows that the network is given at once, at least the 50 images that are explained at a time.
+        batch_size: images that the network is given at once; :data:`PIXELS` decide if not given.
         mistakes: whether images that are taken for another class are asked about that class too.
 
     Raises:
@@ -111,22 +114,23 @@ def attribute(
     """
     if steps < 1 or not len(data):
         raise LabError(f"got {steps} steps and {len(data)} images, expected at least one of each")
+    rows = max(1, batch_size or PIXELS // data.images[0, 0].numel())
     device, positions, start = next(model.parameters()).device, list(hook_points(model)), 0
     function, names = centred_logits(model.eval(), positions), np.array(data.class_names)
     parts: list[Attributions] = []
-    for images, labels in evaluation_batches(data, IMAGES, device=device):
+    for images, labels in evaluation_batches(data, min(rows, IMAGES), device=device):
         ids = data.index[start : (start := start + len(labels))].numpy()
         with torch.no_grad(), capture(model, QUANTITIES) as trace:
             predicted = model(images).argmax(1)
         found = _by_position(enumerate(map(_whole, trace.datasets())))
         gates = [found[position].to(device) for position in positions]
         ends = [_baseline(baseline, position, gate) for position, gate in zip(positions, gates, strict=True)]
-        for rows, target in _targets(labels, predicted, mistakes):
-            explainer = _Explainer(function, positions, [g[rows] for g in gates], ends, images[rows], target[rows])
-            numbers = {"label": labels[rows], "predicted": predicted[rows], "target": target[rows]}
-            about = {"image": ids[rows.cpu().numpy()]}
+        for asked, target in _targets(labels, predicted, mistakes):
+            explainer = _Explainer(function, positions, [g[asked] for g in gates], ends, images[asked], target[asked])
+            numbers = {"label": labels[asked], "predicted": predicted[asked], "target": target[asked]}
+            about = {"image": ids[asked.cpu().numpy()]}
             about |= {name: names[values.cpu().numpy()] for name, values in numbers.items()}
-            parts.append(explainer.frames(pd.DataFrame(about), steps, batch_size))
+            parts.append(explainer.frames(pd.DataFrame(about), steps, rows))
     return joined(parts)
 
 
@@ -167,7 +171,7 @@ class _Explainer(NamedTuple):
             target=self.target,
             additional_forward_args=(self.images,),  # captum repeats them for every step, as it does the gates
             n_steps=steps,
-            internal_batch_size=max(batch_size, len(self.images)),
+            internal_batch_size=batch_size,
             return_convergence_delta=True,
         )
         sums = torch.stack([values.flatten(1).double().sum(1) for values in found], 1)

@@ -44,9 +44,11 @@ def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> s
         return f"No statement about {own}: fewer than {100 * MOST:.0f} % of its attributions add up; take more steps."
     values = {name: group["explained"] for name, group in table.groupby("arm", sort=False)}
     others = "; ".join(f"{name} {told(each, _digits(each))}" for name, each in values.items() if name != own)
+    _, low, high = t_interval(values[own])
+    open_ = " Whether this is above or below 0 is open: the interval covers it." if low <= 0 <= high else ""
     return (
-        f"Against the mean gate, the gates that {own} gives to an image move the logit of its class by "
-        f"{told(values[own], _digits(values[own]))} against the other logits ({others}; {how(values[own])})."
+        f"Against the mean gate, the gates that {own} gives to an image move the logit of its class, less the mean logit, "
+        f"by {told(values[own], _digits(values[own]))} logits ({others}; {how(values[own])}).{open_}"
     )
 
 

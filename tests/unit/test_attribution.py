@@ -160,10 +160,9 @@ class TestEveryUnit:
 
 
 class TestWhatDoesNotMatter:
-    def test_how_the_images_are_cut_into_batches(self, digits, monkeypatch):
+    def test_how_the_images_are_cut_into_batches(self, digits):
         model, few = network(), digits.test.select(torch.arange(5))
         whole = attribute(model, few, 0.25, steps=4, batch_size=1000)
-        monkeypatch.setattr("dianet_lab.analysis.attribution.IMAGES", 1)
         alone = attribute(model, few, 0.25, steps=4, batch_size=1)
         keys = ["image", "target", "stage", "block"]
         for method in ("attribution", "ablation"):

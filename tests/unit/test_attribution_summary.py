@@ -150,7 +150,8 @@ class TestSentences:
     def test_what_is_explained_stands_beside_its_controls(self, seeds):
         said = explained_sentence(measures(seeds), "DIA", seeds.images)
         assert "by 4.00 [1.52, 6.48]" in said and "untrained 0.0000 [0.0000, 0.0000]" in said
-        assert "means over 3 networks" in said
+        assert "means over 3 networks" in said and "is open" not in said
+        assert "is open: the interval covers it" in explained_sentence(measures(seeds), "untrained", seeds.images)
         bad = seeds.images.assign(converged=False)
         assert explained_sentence(measures(seeds), "DIA", bad).startswith("No statement about DIA")
 
