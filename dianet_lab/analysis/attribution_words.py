@@ -47,7 +47,7 @@ def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> s
     _, low, high = t_interval(values[own])
     open_ = " Whether this is above or below 0 is open: the interval covers it." if low <= 0 <= high else ""
     return (
-        f"Against the mean gate, the gates that {own} gives to an image move the logit of its class, less the mean logit, "
+        f"Against the mean gate, the gates that {own} gives to an image move its class's logit, less the mean logit, "
         f"by {told(values[own], _digits(values[own]))} logits ({others}; {how(values[own])}).{open_}"
     )
 
