@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from dianet_lab import plots
 from dianet_lab.analysis.capture import ALL, capture, capture_data
-from dianet_lab.analysis.gates import chance_share, class_share, layer_correlation, stage_measures
+from dianet_lab.analysis.gates import chance_share, class_share, stage_measures
 from dianet_lab.analysis.trajectories import explained_table, trajectory
 from dianet_lab.attention.stage import HookPoint
 from dianet_lab.config import ModelConfig
@@ -162,10 +162,6 @@ def every_figure(captured: Mapping[str, list[xr.Dataset]], images: ImageData) ->
     timed(parts, "explained variance, all stages", lambda: explained_table(captured))
     course = timed(parts, "measures of each snapshot", lambda: measures_by_epoch(gates))
     timed(parts, "over training", lambda: plots.plot_gates_by_epoch(course, chance=chance))
-    alike = timed(
-        parts, "correlations", lambda: {n: layer_correlation(g[last // 2], centred=True) for n, g in gates.items()}
-    )
-    timed(parts, "correlation maps", lambda: plots.plot_layer_correlations(alike, stage=last // 2, centred=True))
     return parts
 
 

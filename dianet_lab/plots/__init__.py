@@ -19,11 +19,8 @@ from dianet_lab.plots.epochs import plot_gates_by_epoch
 from dianet_lab.plots.explorer import plot_class_odds, plot_gate_channels, plot_layer_effects, plot_stage_gates
 from dianet_lab.plots.forest import plot_differences, plot_effects
 from dianet_lab.plots.gates import (
-    plot_class_gates,
     plot_gate_map,
     plot_image_walk,
-    plot_layer_correlations,
-    share_scale,
 )
 from dianet_lab.plots.history import plot_history
 from dianet_lab.plots.integration import plot_by_row, plot_importance_maps, plot_scores
@@ -68,7 +65,6 @@ __all__ = [
     "plot_by_distance",
     "plot_by_row",
     "plot_cell_diagram",
-    "plot_class_gates",
     "plot_class_layers",
     "plot_class_maps",
     "plot_class_odds",
@@ -93,7 +89,6 @@ __all__ = [
     "plot_image_walk",
     "plot_image_walks",
     "plot_importance_maps",
-    "plot_layer_correlations",
     "plot_layer_effects",
     "plot_ledger",
     "plot_neighbours",
@@ -113,5 +108,4 @@ __all__ = [
     "plot_units_by_depth",
     "plot_wirings",
     "set_style",
-    "share_scale",
 ]

@@ -4,19 +4,17 @@ Gates come as one array a stage, ``[image, block, channel]``: an ``xarray.DataAr
 Stages, blocks and channels are numbered from 0, as in the code (``stages.1.points.7``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from dianet_lab.analysis.interval import written
 from dianet_lab.errors import DataError
-from dianet_lab.plots.style import own_axes, readable
+from dianet_lab.plots.style import readable
 
 GATE_COLORS = "viridis"
 SIGNED_COLORS = "RdBu_r"
@@ -155,115 +153,3 @@ def plot_image_walk(
     axes[1].set_ylabel("block (index)")
     gate_bar(strip, axes[1:], "gate (of this image)")
     return axes
-
-
-def plot_class_gates(
-    gates_by_stage: Sequence,
-    labels: Sequence[int],
-    class_names: Sequence[str],
-    stage: int,
-    block: int,
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """What a class changes: the class mean of each channel's gate minus its mean over all images, at one block.
-
-    The colour scale is symmetric about 0; :func:`share_scale` gives several networks the same one. Above the map stands
-    the largest deviation, which may be too small to see there.
-
-    Args:
-        gates_by_stage: per stage ``[image, block, channel]``.
-        labels: the class index of each image.
-        class_names: names of the classes; a class without an image is an empty row.
-        stage: which stage, from 0.
-        block: which block of the stage, from 0.
-        ax: where to draw; a new figure otherwise.
-    """
-    gates = stage_arrays(gates_by_stage)[stage][:, block]
-    labels = np.asarray(labels)
-    deviation = np.full((len(class_names), gates.shape[1]), np.nan)
-    for index in np.intersect1d(labels, np.arange(len(class_names))):
-        deviation[index] = gates[labels == index].mean(0) - gates.mean(0)
-    ax = own_axes(ax, 8.5, 1.5 + 0.24 * min(len(class_names), MAX_NAMES))
-    largest = float(np.nanmax(np.abs(deviation)))
-    limit = largest or 1.0  # a gate that never varies still needs a scale
-    title = f"stage {stage}, block {block}; largest deviation ±{largest:.2g}"
-    image = draw_map(ax, deviation, title, vmin=-limit, vmax=limit, cmap=SIGNED_COLORS)
-    step = -(-len(class_names) // MAX_NAMES)
-    ax.set_yticks(range(0, len(class_names), step), class_names[::step])
-    ax.set_ylabel("class" if step == 1 else f"class (every {step}th named)")
-    gate_bar(image, [ax], "gate: class mean minus\nmean over all images (white: 0)")
-    return ax
-
-
-def share_scale(maps: Iterable[Axes]) -> None:
-    """Give the maps of :func:`plot_class_gates` the widest of their colour scales, so that they can be compared."""
-    images = [ax.images[0] for ax in maps]
-    limit = max(image.get_clim()[1] for image in images)
-    for image in images:
-        image.set_clim(-limit, limit)
-
-
-def _short(value: float) -> str:
-    """``.63``, ``−.12``, ``1``: two digits that fit a small cell."""
-    return "1" if value > 0.995 else written(value, 2).replace("0.", ".", 1)
-
-
-def plot_layer_correlations(models: Mapping[str, np.ndarray], *, stage: int, centred: bool) -> Figure:
-    """Pearson correlation between the gates of the blocks of one stage: a panel a network, one colour scale for all.
-
-    The numbers are written into the cells up to 8 blocks.
-
-    Args:
-        models: name -> the matrix ``[block, block]`` of :func:`~dianet_lab.analysis.gates.layer_correlation`.
-        stage: the stage's number.
-        centred: whether each channel's mean over images was taken out first, which the title says.
-
-    Raises:
-        DataError: a matrix that is not square.
-    """
-    matrices = {name: np.asarray(matrix, float) for name, matrix in models.items()}
-    for matrix in matrices.values():
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise DataError(f"a correlation between blocks is a square matrix; got shape {matrix.shape}")
-    columns = min(len(matrices), 3)
-    rows = -(-len(matrices) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(9, 0.4 + 3.2 * rows), squeeze=False, layout="constrained")
-    for ax, (name, matrix) in zip(axes.flat, matrices.items(), strict=False):
-        _correlation_panel(ax, matrix, name)
-    for ax in axes.flat[len(matrices) :]:
-        ax.remove()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("block (index)")
-    shown = list(axes.flat[: len(matrices)])
-    bar = figure.colorbar(shown[0].collections[0], ax=shown, fraction=0.05, pad=0.02, aspect=14 * rows, shrink=0.8)
-    bar.outline.set_visible(False)
-    bar.set_ticks([-1, -0.5, 0, 0.5, 1])
-    bar.set_label("Pearson correlation (−1 to 1)")
-    over = (
-        "over images and channels, each channel's mean over images removed" if centred else "over images and channels"
-    )
-    figure.suptitle(f"gates of two blocks of stage {stage}, correlated {over}", x=0.01, ha="left", fontsize=10)
-    return figure
-
-
-def _correlation_panel(ax: Axes, matrix: np.ndarray, name: str) -> None:
-    small = len(matrix) <= 8
-    sns.heatmap(
-        matrix,
-        ax=ax,
-        vmin=-1,
-        vmax=1,
-        cmap=SIGNED_COLORS,
-        square=True,
-        annot=np.vectorize(_short)(matrix) if small else False,
-        fmt="",
-        annot_kws={"fontsize": 8.5},
-        linewidths=1 if small else 0,
-        cbar=False,
-    )
-    ticks = np.arange(0, len(matrix), 1 if len(matrix) <= 10 else 5)
-    ax.set_xticks(ticks + 0.5, ticks)
-    ax.set_yticks(ticks + 0.5, ticks, rotation=0)
-    ax.tick_params(length=0)
-    ax.set(xlabel="block (index)", title=name)

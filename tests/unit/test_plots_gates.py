@@ -107,64 +107,6 @@ def test_image_walk_shows_the_image_and_its_own_gates(gates, shape):
     np.testing.assert_allclose(axes[2].images[0].get_array(), gates[1].values[4])
 
 
-def test_class_gates_are_deviations_centred_at_zero(gates):
-    labels = np.arange(IMAGES) % 3
-    ax = plots.plot_class_gates(gates, labels, ["a", "b", "c", "none of these"], stage=1, block=2)
-    drawn = ax.images[0].get_array()
-    at_block = gates[1].values[:, 2]
-    np.testing.assert_allclose(drawn[1], at_block[labels == 1].mean(0) - at_block.mean(0))
-    assert np.ma.getmaskarray(drawn)[3].all() or np.isnan(drawn[3]).all()
-    low, high = ax.images[0].get_clim()
-    assert low == -high == np.nanmin(-np.abs(drawn))
-    assert ax.get_title(loc="center") == f"stage 1, block 2; largest deviation ±{high:.2g}"
-
-
-def test_class_gates_of_several_networks_get_one_scale(gates):
-    labels = np.arange(IMAGES) % 3
-    calm = [0.25 + 0.01 * (stage.values - 0.25) for stage in gates]
-    maps = [plots.plot_class_gates(stages, labels, list("abc"), 1, 2) for stages in (calm, gates)]
-    own = [ax.images[0].get_clim() for ax in maps]
-    plots.share_scale(maps)
-    assert own[0][1] < own[1][1]
-    assert [ax.images[0].get_clim() for ax in maps] == [own[1]] * 2
-
-
-def test_class_gates_of_a_hundred_classes_name_some(gates):
-    ax = plots.plot_class_gates(gates, np.arange(IMAGES), [f"class {i}" for i in range(100)], 0, 0)
-    assert len(ax.get_yticks()) == 25
-    assert ax.get_yticklabels()[1].get_text() == "class 4"
-
-
-@pytest.mark.parametrize(("blocks", "written"), [(1, 1), (8, 64), (9, 0)])
-def test_correlation_is_written_into_few_cells(blocks, written):
-    ax = plots.plot_layer_correlations({"shared": np.eye(blocks)}, stage=2, centred=True).axes[0]
-    assert len(ax.texts) == written
-
-
-def test_correlations_have_one_bar_from_minus_1_to_1_and_say_what_was_removed():
-    matrices = {"shared": np.eye(3), "untrained": np.full((3, 3), 0.5)}
-    figure = plots.plot_layer_correlations(matrices, stage=2, centred=True)
-    *panels, bar = figure.axes
-    assert [ax.get_title() for ax in panels] == ["shared", "untrained"]
-    assert [ax.collections[0].get_clim() for ax in panels] == [(-1, 1)] * 2
-    assert bar.get_ylabel() == "Pearson correlation (−1 to 1)" and {-1, 0, 1} <= set(bar.get_yticks())
-    told = "gates of two blocks of stage 2, correlated over images and channels"
-    assert figure.get_suptitle() == f"{told}, each channel's mean over images removed"
-    assert plots.plot_layer_correlations(matrices, stage=2, centred=False).get_suptitle() == told
-
-
-def test_block_numbers_of_a_deep_stage_do_not_overlap():
-    figure = plots.plot_layer_correlations({str(n): np.eye(18) for n in range(3)}, stage=0, centred=True)
-    figure.draw_without_rendering()
-    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
-    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
-
-
-def test_correlation_refuses_what_is_not_square():
-    with pytest.raises(DataError, match="square"):
-        plots.plot_layer_correlations({"shared": np.ones((2, 3))}, stage=0, centred=True)
-
-
 @pytest.fixture
 def ranges() -> pd.DataFrame:
     rows = [
@@ -183,7 +125,6 @@ def test_activation_ranges_stand_side_by_side(ranges):
 
 
 def test_axes_name_their_units(gates, ranges):
-    labels = np.arange(IMAGES) % 3
     drawn = {
         plots.plot_gate_map(gates)[0]: ("channel (index)", "block (index)"),
         plots.plot_gate_distribution(gates): (
@@ -195,11 +136,6 @@ def test_axes_name_their_units(gates, ranges):
             "gate: standard deviation over images\n(mean over channels, dimensionless)",
         ),
         plots.plot_image_walk(np.ones((8, 8)), gates, 0)[1]: ("channel (index)", "block (index)"),
-        plots.plot_class_gates(gates, labels, list("abc"), 0, 0): ("channel (index)", "class"),
-        plots.plot_layer_correlations({"shared": np.eye(3)}, stage=0, centred=True).axes[0]: (
-            "block (index)",
-            "block (index)",
-        ),
         plots.plot_activation_ranges(ranges): ("arm", "gate (dimensionless)"),
     }
     for ax, expected in drawn.items():
@@ -211,5 +147,4 @@ def test_plots_draw_where_they_are_told(gates, ranges):
     assert plots.plot_gate_distribution(gates, ax=ax) is ax
     assert plots.plot_gate_variation({"shared": gates}, ax=ax) is ax
     assert plots.plot_activation_ranges(ranges, ax=ax) is ax
-    assert plots.plot_class_gates(gates, [0] * IMAGES, ["a"], 0, 0, ax=ax) is ax
     assert plt.get_fignums() == [ax.figure.number]
