@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dianet_lab.analysis.interval import t_interval
-from dianet_lab.plots.style import FAINT, ArmStyle, arm_style, legend_above, own_axes, require
+from dianet_lab.plots.style import FAINT, ArmStyle, arm_style, own_axes, require
 
 ROW_HEIGHT = 0.42
 
@@ -52,7 +52,7 @@ def plot_dots(
     ax.set_yticks(range(len(rows)), rows)
     ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=label)
     if key and not single:
-        legend_above(ax, handles)
+        ax.figure.legend(handles=handles, loc="outside upper left", ncols=min(5, len(handles)), frameon=False)
     return ax
 
 
