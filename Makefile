@@ -11,7 +11,7 @@ help:
 	@echo "make test        set up and run the tests"
 	@echo "make reliability kill, damage and crowd runs for about 20 minutes; writes results/reliability.md"
 	@echo "make lab         set up and open JupyterLab"
-	@echo "make bench       measure the input pipeline, the training step and the pool"
+	@echo "make bench       measure the input pipeline, the training step, the pool and the analyses"
 	@echo "make clean       remove .venv, caches and smoke results (stored runs and reports stay)"
 
 report: $(READY)
@@ -39,6 +39,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/input_pipeline.py $(if $(DATA),--data $(DATA))
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/pool.py
+	$(BIN)/python benchmarks/analysis.py
 
 # torch first and by its exact version, so that every pip finds the same build; the marker file is written last.
 $(READY): pyproject.toml constraints.txt
