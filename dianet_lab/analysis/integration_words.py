@@ -7,7 +7,6 @@ import pandas as pd
 from dianet_lab.analysis.integration_study import NEARNESS, SHUFFLED, per_network
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.memory_words import with_interval
-from dianet_lab.analysis.phrases import listed
 from dianet_lab.analysis.subject import UNTRAINED
 
 THOUSAND = 1000
@@ -44,11 +43,10 @@ def agreement_sentence(agreed: pd.DataFrame, arm: str, controls: Sequence[str], 
             "importances could be compared with."
         )
     told = [f"{name} {with_interval(_of(rows, name, 'rho'))}" for name in controls if len(_of(rows, name, "rho"))]
-    beside = f"; {listed(told)}" if told else ""
-    ruler = f"; nearness alone reaches {with_interval(near)}" if len(near) else ""
+    told += [f"nearness alone reaches {with_interval(near)}"] if len(near) else []
     return (
         f"The importance map of {arm} ranks pairs of layers as its memory path does with ρ = {with_interval(own)}"
-        f"{beside}{ruler}. {_at_distance(_of(rows, arm, 'at_distance'))}"
+        f"{''.join(f'; {part}' for part in told)}. {_at_distance(_of(rows, arm, 'at_distance'))}"
     )
 
 
@@ -74,12 +72,12 @@ def gain_sentence(cells: pd.DataFrame, arm: str, controls: Sequence[str]) -> str
             "or are fewer than three in a stage."
         )
     line, bent = (
-        listed(f"{name} {with_interval(THOUSAND * _of(medians, name, value))}" for name in known)
+        "; ".join(f"{name} {with_interval(THOUSAND * _of(medians, name, value))}" for name in known)
         for value in ("gain", "gain_bent")
     )
     return (
         f"For one who knows [x_t, h_(t−1)], an earlier layer adds, in thousandths of R² (median pair), to a line: "
-        f"{line}; where what is known may bend: {bent}."
+        f"{line}. Where what is known may bend: {bent}."
     )
 
 

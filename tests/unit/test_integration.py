@@ -374,9 +374,7 @@ class TestSentences:
         cells = pd.DataFrame({"arm": ["DIA", "shared, no memory"], "seed": 0, "gain": [0.002, 0.003]})
         cells["gain_bent"] = [0.0001, 0.0002]
         said = words.gain_sentence(cells, "DIA", ["shared, no memory"])
-        assert (
-            "to a line: DIA 2.00 and shared, no memory 3.00" in said and "DIA 0.10 and shared, no memory 0.20" in said
-        )
+        assert "to a line: DIA 2.00; shared, no memory 3.00." in said and "DIA 0.10; shared, no memory 0.20." in said
         assert "does not apply" in words.gain_sentence(cells.assign(gain=np.nan), "DIA", [])
 
 
