@@ -32,7 +32,8 @@ class Trace:
         stages: the attention of each stage.
         positions: of the hook points.
         quantities: what to keep of :data:`QUANTITIES`: ``gate`` (of a spatial gate its mean over space), ``squeeze``,
-            ``h`` and ``c`` after the block, ``i``, ``f``, ``g``, ``o`` of an LSTM, and ``map``, a spatial gate itself.
+            ``h`` and ``c`` after the block, ``i``, ``f``, ``g``, ``o`` of an LSTM as its cell computes them (a forget
+            gate that an intervention holds is not seen), and ``map``, a spatial gate itself.
             Of stacked cells these are the top one's; the others have their number after a dot, as ``h.0``. What a unit
             does not have is left out.
     """
@@ -55,9 +56,9 @@ class Trace:
             values |= {f"{name}{cell}": v for name in STATES if hasattr(state, name) for cell, v in _cells(state, name)}
         if self.quantities & set(CELL_GATES) and squeeze is not None:
             values |= self._cell_gates(attention, block, squeeze, None if first else self._state[stage])
+            self._state[stage] = state if state is None else state._make([part.detach() for part in state])
         if gate[0, 0].numel() > 1:
             values["map"] = gate
-        self._state[stage] = state
         kept = self._seen[position]
         for name, value in values.items():
             if value is not None and name.partition(".")[0] in self.quantities:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +94,8 @@ class SetState(Intervention):
 class HoldForget(Intervention):
     """Hold the forget gate of a DIA-LSTM at given values; i, g and o are computed as ever, and so are c, h and gate.
 
+    A capture sees the c, h and gate that come of it, and as ``f`` what the cell would have computed.
+
     Args:
         forget: a number, ``[channel]`` or ``[batch, channel]``.
     """
@@ -148,6 +151,7 @@ def intervene(model: nn.Module, *interventions: Intervention) -> Iterator[None]:
 
     with hooked(watched, before=change, after=remember):
         yield
+    last.clear()
     if unseen := sorted(targets - seen):
         raise LabError(f"no forward pass came by {unseen[0]} (stage, block): run the model inside intervene()")
 
@@ -155,7 +159,7 @@ def intervene(model: nn.Module, *interventions: Intervention) -> Iterator[None]:
 def _meant(asked: int | Sequence[int] | None, index: int) -> bool:
     if asked is None:
         return True
-    return asked == index if isinstance(asked, int) else index in asked
+    return asked == index if isinstance(asked, Integral) else index in asked
 
 
 def _check_place(intervention: Intervention, positions: list[Position]) -> None:
@@ -164,7 +168,7 @@ def _check_place(intervention: Intervention, positions: list[Position]) -> None:
         raise LabError(f"got {intervention!r}, expected an intervention such as Replace(stage=1, block=4, gate=0.25)")
     for name, place in (("stage", 0), ("block", 1)):
         asked, there = getattr(intervention, name), sorted({position[place] for position in positions})
-        named = [] if asked is None else [asked] if isinstance(asked, int) else list(asked)
+        named = [] if asked is None else [asked] if isinstance(asked, Integral) else list(asked)
         if missing := [index for index in named if index not in there]:
             raise LabError(f"{name}: got {missing[0]}, but this model has gates in {name}s {there[0]} to {there[-1]}")
     if not any(map(intervention.applies, positions)):

@@ -52,6 +52,10 @@ class Liveness:
             f"No verdict on {what}: over images these gates vary not clearly more than those of an untrained network."
         )
 
+    def unless_refused(self, what: str, *sentences: str) -> list[str]:
+        """``sentences`` about ``what`` where the gates answer to the image, else the refusal alone."""
+        return list(sentences) if self.answers() else [self.refusal(what)]
+
 
 def liveness(seen: Subject) -> Liveness:
     """Look at all networks of a subject.

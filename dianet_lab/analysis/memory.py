@@ -128,14 +128,15 @@ def state_effects(
         outputs: a row a change: ``kind, mode, stage, source, accuracy, flips, kl``; ``flips`` is the share of images
             whose predicted class changes, ``kl`` the mean divergence (nats) of the class probabilities from the intact.
     """
-    run, reference = recorded(model, images, limit), recorded(model, train, limit)
-    generator = torch.Generator().manual_seed(seed_of("state effects", seed))
+    run, reference = recorded(model, images, limit), recorded(model, train, len(train))
     gates, outputs = [], []
     for stage, blocks in enumerate(run.blocks):
         for index, block in enumerate(blocks[:-1]):
             here = {name: part[:, :, index] for name, part in run.states[stage].items()}
             mean = {name: part[:, :, index].mean(1, keepdim=True) for name, part in reference.states[stage].items()}
             for kind in KINDS:
+                # Anew for each kind, so that "random" is as long as the way to the very image of "other class".
+                generator = torch.Generator().manual_seed(seed_of("state effects", seed, stage, block))
                 change = SetState(stage, block, **changed_state(kind, here, mean, run.labels, generator))
                 which = {"kind": kind, "stage": stage, "source": block}
                 if not answers:
@@ -161,7 +162,7 @@ def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit:
         ``held, mode, stage, effect`` (as in :func:`state_effects`, mean over the stage's blocks), ``accuracy, flips,
         kl``; without a row for a stage whose unit has no forget gate that can be held.
     """
-    run, reference = recorded(model, images, limit), recorded(model, train, limit)
+    run, reference = recorded(model, images, limit), recorded(model, train, len(train))
     rows = []
     for stage, forget in enumerate(reference.forget):
         if forget is None or len(run.states[stage]["h"]) > 1:
@@ -180,15 +181,21 @@ def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit:
 def both_modes(model: nn.Module, run: Recorded, stage: int, index: int, *changes: Intervention):
     """Yields ``(mode, gates of the stage [image, block, channel], logits)`` under interventions behind a block.
 
-    In the mode ``memory`` the network runs with the gates that the recorded squeezes give; before the change, these are
-    the recorded gates.
+    In the mode ``memory`` the network runs with the gates that the recorded squeezes give: before the change, and in
+    the stages behind, to which no state goes on, these are the recorded gates.
     """
     with intervene(model, *changes), capture(model, ["gate"]) as trace:
         logits = model(run.batch)
     yield "total", torch.from_numpy(trace.array("gate", stage).values), logits.cpu()
     moved = _through_memory(model, run, stage, *changes)
     later = list(enumerate(run.blocks[stage]))[index + 1 :]
-    with intervene(model, *(Replace(stage, block, gate=moved[:, place]) for place, block in later)):
+    clamped = [Replace(stage, block, gate=moved[:, place]) for place, block in later]
+    clamped += [
+        Replace(behind, block, gate=run.gates[behind][:, place])
+        for behind in range(stage + 1, len(run.blocks))
+        for place, block in enumerate(run.blocks[behind])
+    ]
+    with intervene(model, *clamped):
         yield "memory", moved, model(run.batch).cpu()
 
 

@@ -32,15 +32,27 @@ def reach_sentence(curves: pd.DataFrame, reaches: pd.DataFrame, arm: str, untrai
 
 
 def answers_sentence(outputs: pd.DataFrame, arm: str) -> str:
-    """What changes of the memory do to predictions: a swap, and a reset to zero, behind one block."""
+    """What changes of the memory do to predictions and class probabilities: a swap, and a reset to zero."""
     mine = outputs[(outputs["arm"] == arm) & (outputs["mode"] == "total")]
-    flips = {kind: mine[mine["kind"] == kind].groupby("seed")["flips"].mean() for kind in ("other class", "zero")}
+    said = {kind: _answers(mine[mine["kind"] == kind]) for kind in ("other class", "random", "zero")}
     changes = len(mine.groupby(["stage", "source"]))
     return (
-        f"Of the predictions, that swap behind one block changes {with_interval(flips['other class'], 2, 100)} %, a "
-        f"reset to zero {with_interval(flips['zero'], 2, 100)} % (mean over the {plural(changes, 'block')} that have "
-        "a later one)."
+        f"Of the predictions, that swap behind one block changes {said['other class']}, a random change as long "
+        f"{said['random']}, a reset to zero {said['zero']} (means over the {plural(changes, 'block')} that have a "
+        "later one; KL is that of the class probabilities)."
     )
+
+
+def _answers(rows: pd.DataFrame) -> str:
+    """``0.03 % [0.00, 0.11], KL 1.2e-05 nats``; a share of 0 in every seed has no interval."""
+    flips = 100 * rows.groupby("seed")["flips"].mean()
+    mean, low, high = t_interval(flips)
+    share = f"{written(mean, 2)} %"
+    if low == low and high > low:
+        share += f" [{written(max(low, 0.0), 2)}, {written(high, 2)}]"
+    elif not mean:
+        share = "none"
+    return f"{share}, KL {rows['kl'].mean():.1e} nats"
 
 
 def modes_sentence(gates: pd.DataFrame, arm: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import binomtest
 
 from dianet_lab.analysis import memory
 from dianet_lab.analysis.capture import capture_data
@@ -178,13 +179,24 @@ def planted_trials(
     return pd.DataFrame(rows)
 
 
+def _bounds(count: int, of: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share (Clopper and Pearson, Biometrika 26, 1934); NaN of nothing."""
+    return tuple(binomtest(count, of).proportion_ci(method="exact")) if of else (float("nan"), float("nan"))
+
+
 def rates(trials: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """``method`` (and ``by``); ``there, detected, absent, false alarms``: counts, and how many of them were found."""
+    """Counts of what is there and was detected, and of what is absent and was found all the same.
+
+    Columns: ``method`` (and ``by``), ``there, detected, at least (%)``, ``absent, false alarms, at most (%)``; the
+    shares are ends of exact 95 % intervals, as if items of one network were independent.
+    """
     rows = []
     for key, part in trials.groupby(["method", *by], sort=False):
         there, absent = part[part["there"]], part[~part["there"]]
         counts = {"there": len(there), "detected": int(there["found"].sum())}
+        counts |= {"at least (%)": 100 * _bounds(counts["detected"], counts["there"])[0]}
         counts |= {"absent": len(absent), "false alarms": int(absent["found"].sum())}
+        counts |= {"at most (%)": 100 * _bounds(counts["false alarms"], counts["absent"])[1]}
         rows.append(dict(zip(["method", *by], key, strict=True)) | counts)
     return pd.DataFrame(rows)
 
@@ -192,7 +204,8 @@ def rates(trials: pd.DataFrame, *by: str) -> pd.DataFrame:
 def rates_sentence(found: pd.DataFrame) -> tuple[str, str]:
     """What all methods detect of what is there, and how often they find what is absent."""
     caught = [f"{row.method} {row.detected} of {row.there}" for row in found.itertuples() if row.there]
-    alarms = [f"{row.method} {row[-1]} of {row.absent}" for row in found.itertuples() if row.absent]
+    found = found.rename(columns={"false alarms": "alarms"})
+    alarms = [f"{row.method} {row.alarms} of {row.absent}" for row in found.itertuples() if row.absent]
     return f"Detected of what was planted: {listed(caught)}.", f"Found where nothing is: {listed(alarms)}."
 
 

@@ -183,8 +183,8 @@ def _keys(frame: pd.DataFrame, names: list[str]) -> list[tuple]:
     return list(frame[names].itertuples(index=False, name=None))
 
 
-def leave_one_out(networks: Iterable[Network], start: float) -> pd.DataFrame:
-    """One block after the other does not listen: its gate is its mean over training images, norms as they are.
+def leave_one_out(networks: Iterable[Network], start: float, norms: str = ANEW) -> pd.DataFrame:
+    """One block after the other does not listen: its gate is its mean over training images.
 
     Returns:
         ``arm, seed, stage, block, accuracy, loss, flips`` as changes against the intact network.
@@ -192,16 +192,20 @@ def leave_one_out(networks: Iterable[Network], start: float) -> pd.DataFrame:
     rows = []
     for network in networks:
         each = Replacement(*network[1:], start, network.which["seed"])
-        intact = each.outcome(INTACT, [])
+        intact = each.outcome(INTACT, [], norms)
         for stage, block in each.positions:
-            found = each.outcome("mean", [(stage, block)])
+            found = each.outcome("mean", [(stage, block)], norms)
             changes = {name: found[name] - intact[name] for name in found}
             rows.append(_named(network) | {"stage": stage, "block": block} | changes)
     return pd.DataFrame(rows)
 
 
 def random_masks(
-    networks: Iterable[Network], start: float, fractions: Sequence[float] = (0, 0.25, 0.5, 0.75, 1), draws: int = 3
+    networks: Iterable[Network],
+    start: float,
+    fractions: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+    draws: int = 3,
+    norms: str = ANEW,
 ) -> pd.DataFrame:
     """Only a random part of the blocks listens; the gates of the others are their means over training images.
 
@@ -216,7 +220,7 @@ def random_masks(
             deaf = round((1 - fraction) * len(each.positions))
             for draw in range(draws if 0 < deaf < len(each.positions) else 1):
                 chosen = torch.randperm(len(each.positions), generator=generator)[:deaf]
-                found = each.outcome("mean", [each.positions[index] for index in chosen])
+                found = each.outcome("mean", [each.positions[index] for index in chosen], norms)
                 rows.append(_named(network) | {"fraction": fraction, "draw": draw} | found)
     return pd.DataFrame(rows)
 

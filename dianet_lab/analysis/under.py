@@ -54,8 +54,9 @@ def reestimated(model: nn.Module, data: ImageData, make: Make = nothing, batch_s
         norm.reset_running_stats()
         norm.momentum = None  # a plain average
         norm.train()
-    start = 0
-    for batch, labels in evaluation_batches(data, batch_size, device=next(twin.parameters()).device):
+    start, batches = 0, -(-len(data) // batch_size)
+    even = -(-len(data) // batches)  # or a short last batch would count as much as the others
+    for batch, labels in evaluation_batches(data, even, device=next(twin.parameters()).device):
         with intervene(twin, *make(slice(start, start := start + len(labels)))):
             twin(batch)
     return twin.eval()

@@ -157,6 +157,8 @@ class Report:
 def _png(figure: Any) -> bytes:
     """The figure as a PNG of at most 256 colours: a page holds every figure, and this is a third of the bytes."""
     drawn, small = io.BytesIO(), io.BytesIO()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it is laid out: saving would do it twice more
     figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
     # This method keeps the colours of small marks, by which arms are known; the default merges them into greys.
     kept = {"method": PIL.Image.Quantize.MAXCOVERAGE, "kmeans": 2, "dither": PIL.Image.Dither.NONE}

@@ -50,6 +50,7 @@ def test_rates_count_what_is_there_and_what_is_not():
     trials = pd.DataFrame({"method": "m", "there": [True, True, False, False, False], "found": [1, 0, 1, 0, 0]})
     table = rates(trials.astype({"found": bool}))
     assert table.loc[0, ["there", "detected", "absent", "false alarms"]].tolist() == [2, 1, 3, 1]
+    assert table.loc[0, "at least (%)"] == pytest.approx(1.3, abs=0.1) and table.loc[0, "at most (%)"] > 90
     caught, alarms = rates_sentence(table)
     assert caught == "Detected of what was planted: m 1 of 2." and alarms == "Found where nothing is: m 1 of 3."
 

@@ -20,10 +20,12 @@ LONGEST = 11
 """Lines of a code cell; the cell that imports may be longer."""
 
 ALONE = ("00_tour", "01_sharing", "40_your_network")
-"""Run by papermill too: one of each kind. All of them run in one of two batches, which share their trainings."""
+"""Run by papermill too: one of each kind. All of them run in one of three batches, which share their trainings."""
 
 WITH_SUMMARY = ("00", "01", "02", "03", "04", "20")
-BATCHES = (WITH_SUMMARY, tuple(path.stem[:2] for path in NOTEBOOKS if path.stem[:2] not in WITH_SUMMARY))
+INSIDE = ("10", "11", "12", "13", "14", "15", "16", "30")
+OTHERS = tuple(path.stem[:2] for path in NOTEBOOKS if path.stem[:2] not in (*WITH_SUMMARY, *INSIDE))
+BATCHES = (INSIDE, OTHERS, WITH_SUMMARY)
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
