@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
+import torch
 import yaml
 from torch import nn
 
@@ -108,7 +109,7 @@ def look(
     """
     if run is None:
         return of_study(study, store, run_study(study, store, workers=workers, device=device))
-    return of_own(run, data) if names_own(run) else of_run(store, run, data)
+    return of_own(run, data, study.base.data.test_limit) if names_own(run) else of_run(store, run, data)
 
 
 def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
@@ -166,16 +167,18 @@ def of_run(store: RunStore, run_id: str, data: str | None = None) -> Subject:
     return replace(seen, on_the_way=lambda: _ways(store, {seen.views[0].name: run_id}, test))
 
 
-def of_own(name: str, data: str | None = None) -> Subject:
+def of_own(name: str, data: str | None = None, limit: int | None = None) -> Subject:
     """A network of the user's own, beside the same one untrained: see :mod:`~dianet_lab.analysis.own_network`.
 
     Args:
         name: ``FILE.py:FUNCTION``.
         data: images to show to it; digits if not given.
+        limit: how many test images, and training images, at most.
     """
     model, start = load_own(name)
-    config = RunConfig(data=DataConfig.named(data or "digits", val_size=0))
+    config = RunConfig(data=DataConfig.named(data or "digits", val_size=0, test_limit=limit))
     test, train = shown_images(config), reference_images(config)
+    train = train.select(torch.arange(min(limit or len(train), len(train))))
     origin = {"configuration": yaml.safe_dump({"network": name, "data": config.data.source}, sort_keys=False)}
     return _single(name, 0, "own", model, start, test, train, origin)
 

@@ -1,6 +1,7 @@
 """What a notebook about gates looks into: a study, a run of this lab, or an imported network."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,8 @@ from dianet_lab.studies.catalog import get_study
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -88,12 +91,41 @@ class TestRun:
             subject.of_run(store, study.config("plain", 0).run_id)
 
     @pytest.mark.heavy
-    def test_that_was_imported_goes_through_the_notebook(self, imported, folder, lab_home, capfd):
-        values = {"run": imported, "data": f"parquet:{folder}"}
-        (outcome,) = run_reports(["10"], "smoke", values)
-        assert outcome.status == "ok"
-        record = json.loads((lab_home / "results" / "smoke" / "10_attention_vectors" / "report.json").read_text())
-        assert not record["demonstration"] and imported in record["in_short"][2]
+    def test_that_was_imported_goes_through_the_notebooks(self, imported, folder, lab_home, capfd):
+        """In the layout of pytorchcv."""
+        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": imported, "data": f"parquet:{folder}"})
+        assert [outcome.status for outcome in outcomes] == ["ok"] * 3, [outcome.error for outcome in outcomes]
+        for name in ("10_attention_vectors", "12_input_dependence", "15_attribution"):
+            record = json.loads((lab_home / "results" / "smoke" / name / "report.json").read_text())
+            assert not record["demonstration"] and imported in record["in_short"][2]
+
+
+class TestOwnNetwork:
+    @pytest.mark.heavy
+    def test_of_torchvision_with_an_attached_unit_goes_through_the_notebooks(self, lab_home, tmp_path, capfd):
+        """The example of the repository, after one update instead of sixty."""
+        text = (ROOT / "examples" / "resnet18_digits.py").read_text()
+        file = tmp_path / "mine.py"
+        file.write_text(text.replace("SIZE, STEPS = 32, 60", "SIZE, STEPS = 32, 1"))
+        assert file.read_text() != text
+        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": f"{file}:network"})
+        assert [outcome.status for outcome in outcomes] == ["ok"] * 3, [outcome.error for outcome in outcomes]
+
+    @pytest.mark.parametrize(
+        "text, told",
+        [
+            ("def other(trained): pass", "has no function 'network'"),
+            ("def network(trained): return 3", "returned a int, expected an nn.Module"),
+            ("def network(trained): return 1 / 0", "mine.py failed: ZeroDivisionError"),
+            ("import torch\ndef network(trained): return torch.nn.Linear(1, 1)", "no attention unit"),
+        ],
+    )
+    def test_that_is_none_is_refused_in_a_sentence(self, text, told, tmp_path):
+        (tmp_path / "mine.py").write_text(text)
+        with pytest.raises(LabError, match=told):
+            subject.of_own(f"{tmp_path / 'mine.py'}:network")
+        with pytest.raises(LabError, match="there is no file"):
+            subject.of_own("nowhere.py:network")
 
 
 class TestStudy:
