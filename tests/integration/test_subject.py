@@ -25,6 +25,8 @@ from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
+FEW = {"images": 20, "steps": 4, "draws": 1}
+"""For the notebooks that have these parameters."""
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ class TestRun:
     @pytest.mark.heavy
     def test_that_was_imported_goes_through_the_notebooks(self, imported, folder, lab_home, capfd):
         """In the layout of pytorchcv."""
-        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": imported, "data": f"parquet:{folder}"})
+        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": imported, "data": f"parquet:{folder}"} | FEW)
         assert [outcome.status for outcome in outcomes] == ["ok"] * 3, [outcome.error for outcome in outcomes]
         for name in ("10_attention_vectors", "12_input_dependence", "15_attribution"):
             record = json.loads((lab_home / "results" / "smoke" / name / "report.json").read_text())
@@ -106,9 +108,9 @@ class TestOwnNetwork:
         """The example of the repository, after one update instead of sixty."""
         text = (ROOT / "examples" / "resnet18_digits.py").read_text()
         file = tmp_path / "mine.py"
-        file.write_text(text.replace("SIZE, STEPS = 32, 60", "SIZE, STEPS = 32, 1"))
+        file.write_text(text.replace("SIZE, STEPS = 32, 60", "SIZE, STEPS = 16, 1"))
         assert file.read_text() != text
-        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": f"{file}:network"})
+        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": f"{file}:network"} | FEW)
         assert [outcome.status for outcome in outcomes] == ["ok"] * 3, [outcome.error for outcome in outcomes]
 
     @pytest.mark.parametrize(
