@@ -16,7 +16,7 @@ import xarray as xr
 from captum.attr import FeatureAblation, IntegratedGradients
 from torch import Tensor, nn
 
-from dianet_lab.analysis.capture import capture, capture_batches
+from dianet_lab.analysis.capture import by_position, capture, capture_batches
 from dianet_lab.analysis.interventions import Replace, intervene
 from dianet_lab.analysis.points import Position, hook_points
 from dianet_lab.data.batches import evaluation_batches
@@ -83,7 +83,7 @@ def mean_gates(model: nn.Module, data: ImageData) -> dict[Position, Tensor]:
     """The mean gate of every position over the images of ``data``, ``[channel]``: one that does not listen."""
     sums: dict[Position, Tensor] = {}
     for stages in capture_batches(model, data, QUANTITIES):
-        for position, gates in _by_position(enumerate(map(_whole, stages))).items():
+        for position, gates in by_position(map(_whole, stages)).items():
             sums[position] = sums.get(position, 0.0) + gates.double().sum(0)
     if not sums:
         raise LabError("no mean gate: the data set is empty")
@@ -122,7 +122,7 @@ def attribute(
         ids = data.index[start : (start := start + len(labels))].numpy()
         with torch.no_grad(), capture(model, QUANTITIES) as trace:
             predicted = model(images).argmax(1)
-        found = _by_position(enumerate(map(_whole, trace.datasets())))
+        found = by_position(map(_whole, trace.datasets()))
         gates = [found[position].to(device) for position in positions]
         ends = [_baseline(baseline, position, gate) for position, gate in zip(positions, gates, strict=True)]
         for asked, target in _targets(labels, predicted, mistakes):
@@ -210,14 +210,6 @@ def _targets(labels: Tensor, predicted: Tensor, mistakes: bool) -> Iterator[tupl
 def _whole(stage: xr.Dataset) -> xr.DataArray:
     """The gates of a stage as they multiply the branch: of a spatial gate the map, else ``[image, block, channel]``."""
     return stage["map"] if "map" in stage else stage["gate"]
-
-
-def _by_position(stages: Iterable[tuple[int, xr.DataArray]]) -> dict[Position, Tensor]:
-    return {
-        (number, int(block)): torch.from_numpy(gates.sel(block=block).values)
-        for number, gates in stages
-        for block in gates.block
-    }
 
 
 def _baseline(baseline: Baseline | float, position: Position, gates: Tensor) -> Tensor:

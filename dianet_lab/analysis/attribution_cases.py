@@ -7,8 +7,8 @@ import numpy as np
 from torch import nn
 
 from dianet_lab.analysis.attribution import STEPS, Attributions, attribute, joined, mean_gates
-from dianet_lab.analysis.gates import Network, pixels_shuffled
-from dianet_lab.analysis.subject import SHUFFLED, UNTRAINED, Subject
+from dianet_lab.analysis.gates import UNTRAINED, Network, pixels_shuffled
+from dianet_lab.analysis.subject import SHUFFLED, Subject
 from dianet_lab.data.draw import stratified_order
 from dianet_lab.data.images import ImageData
 from dianet_lab.seeding import digest_of

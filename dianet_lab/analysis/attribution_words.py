@@ -7,28 +7,19 @@ import pandas as pd
 
 from dianet_lab.analysis.attribution import LARGE
 from dianet_lab.analysis.attribution_summary import MOST, refused
-from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.interval import t_interval, with_interval, written
 from dianet_lab.analysis.phrases import listed, plural
 
 
-def told(values: Sequence[float], digits: int = 2) -> str:
-    """``0.30 [0.21, 0.39]``: the mean and its 95 % t interval over networks; without one, of a single network."""
-    mean, low, high = t_interval(values)
-    if not np.isfinite(mean):
-        return "unknown"
-    ends = f" [{written(low, digits)}, {written(high, digits)}]" if np.isfinite(low) else ""
-    return f"{written(mean, digits)}{ends}"
-
-
 def spoken(table: pd.DataFrame, by: Sequence[str], columns: dict[str, int]) -> pd.DataFrame:
-    """A table of :func:`told`, one row a group of ``by``.
+    """A table of :func:`~dianet_lab.analysis.interval.with_interval`, one row a group of ``by``.
 
     Args:
         columns: which, with how many digits.
     """
     groups = table.groupby(list(by), sort=False)
     return groups.agg(
-        {name: lambda values, n=digits: told(values, n) for name, digits in columns.items()}
+        {name: lambda values, n=digits: with_interval(values, n) for name, digits in columns.items()}
     ).reset_index()
 
 
@@ -43,12 +34,12 @@ def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> s
     if own in refused(images):
         return f"No statement about {own}: fewer than {100 * MOST:.0f} % of its attributions add up; take more steps."
     values = {name: group["explained"] for name, group in table.groupby("arm", sort=False)}
-    others = "; ".join(f"{name} {told(each, _digits(each))}" for name, each in values.items() if name != own)
+    others = "; ".join(f"{name} {with_interval(each, _digits(each))}" for name, each in values.items() if name != own)
     _, low, high = t_interval(values[own])
     open_ = " Whether this is above or below 0 is open: the interval covers it." if low <= 0 <= high else ""
     return (
         f"Against the mean gate, the gates that {own} gives to an image move its class's logit, less the mean logit, "
-        f"by {told(values[own], _digits(values[own]))} logits ({others}; {how(values[own])}).{open_}"
+        f"by {with_interval(values[own], _digits(values[own]))} logits ({others}; {how(values[own])}).{open_}"
     )
 
 
@@ -61,11 +52,14 @@ def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: 
         count: how many layers there are.
     """
     rows, mine = stages[stages["name"] == own], table[table["arm"] == own]
-    shares = listed(f"stage {stage} {told(100 * group, 0)} %" for stage, group in rows.groupby("stage")["share"])
+    shares = listed(
+        f"stage {stage} {with_interval(100 * group, 0)} %" for stage, group in rows.groupby("stage")["share"]
+    )
+    spread = with_interval(mine["layers"], 1)
     return (
-        f"In {own} the attributions lie in {shares}, spread as over {told(mine['layers'], 1)} of {count} layers; "
+        f"In {own} the attributions lie in {shares}, spread as over {spread} of {count} layers; "
         f"ablating one layer's gate at a time ranks the layers of an image with a correlation of "
-        f"{told(mine['agreement'], 3)} to it ({how(mine['layers'])})."
+        f"{with_interval(mine['agreement'], 3)} to it ({how(mine['layers'])})."
     )
 
 

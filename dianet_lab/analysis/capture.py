@@ -199,3 +199,12 @@ def joined(batches: Iterable[list[xr.Dataset]]) -> list[xr.Dataset]:
     if not parts:
         raise LabError("no image was captured: the data set is empty")
     return [xr.concat(stage, "image", combine_attrs="override") for stage in parts]
+
+
+def by_position(stages: Iterable[xr.DataArray]) -> dict[Position, Tensor]:
+    """One quantity of all stages in forward order, a tensor a position: ``[image, channel]``, a map with y and x."""
+    return {
+        (stage, int(block)): torch.from_numpy(values.sel(block=block).values.copy())
+        for stage, values in enumerate(stages)
+        for block in values.block
+    }

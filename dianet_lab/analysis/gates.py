@@ -71,6 +71,9 @@ def shown_images(config: RunConfig) -> ImageData:
     )
 
 
+UNTRAINED = "untrained"
+
+
 class Network(NamedTuple):
     """A network to look into.
 
@@ -82,6 +85,11 @@ class Network(NamedTuple):
     model: nn.Module
     images: ImageData
     train: ImageData
+
+    @property
+    def name(self) -> str:
+        """The arm, which ends in ``, untrained`` where the network is."""
+        return self.which["arm"] if self.which["when"] == "end" else f"{self.which['arm']}, {UNTRAINED}"
 
 
 def networks(
@@ -167,5 +175,5 @@ def per_network(measures: pd.DataFrame) -> pd.DataFrame:
     """
     names = ["mean", "spread", "class_share", "correlation"]
     frame = measures.groupby(["arm", "when", "seed"], sort=False)[names].mean().reset_index()
-    frame["arm"] = frame["arm"].where(frame["when"] == "end", frame["arm"] + ", untrained")
+    frame["arm"] = frame["arm"].where(frame["when"] == "end", frame["arm"] + f", {UNTRAINED}")
     return frame.assign(status="finished")

@@ -14,9 +14,9 @@ from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.layer_gain import gains
 from dianet_lab.analysis.layer_states import layer_states
 from dianet_lab.analysis.memory import memory_map
-from dianet_lab.analysis.subject import UNTRAINED, Subject
+from dianet_lab.analysis.subject import Subject
 from dianet_lab.errors import LabError
-from dianet_lab.studies.contrast import Contrast
+from dianet_lab.studies.contrast import Contrast, minus
 
 ARMS = ("DIA", "per block, carried", "shared, no memory", "SE shared", "SE per block")
 """Of the study ``vectors``; a static gate has no layer that tells of another."""
@@ -74,9 +74,9 @@ def measured(
     """
     cells, layers, memory = [], [], []
     options = {"components": components, "trees": trees}
-    for which, model, images, train in networks:
+    for network in networks:
+        (which, model, images, train), name = network, network.name
         arm, seed = which["arm"], which["seed"]
-        name = arm if which["when"] == "end" else f"{arm}, {UNTRAINED}"
         states = layer_states(model, train, images)
         found, gained = integration(states, **options, seed=seed), gains(states)
         cells.append(found.cells.merge(gained.cells, how="left", on=PAIR).assign(arm=name, seed=seed))
@@ -146,5 +146,4 @@ def over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str] = ("arm",)) ->
 
 def comparisons(main: str, frame: pd.DataFrame) -> list[Contrast]:
     """The main arm minus every other one in the frame; all exploratory."""
-    others = [arm for arm in dict.fromkeys(frame["arm"]) if arm != main]
-    return [Contrast(f"{main} - {other}", {main: 1, other: -1}, primary=False) for other in others]
+    return minus(main, *(arm for arm in dict.fromkeys(frame["arm"]) if arm != main))

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from dianet_lab.analysis.gates import UNTRAINED
 from dianet_lab.analysis.integration_study import NEARNESS, SHUFFLED, per_network
-from dianet_lab.analysis.interval import t_interval
-from dianet_lab.analysis.memory_words import with_interval
-from dianet_lab.analysis.subject import UNTRAINED
+from dianet_lab.analysis.interval import t_interval, with_interval
 
 THOUSAND = 1000
 

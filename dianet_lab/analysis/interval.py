@@ -38,3 +38,18 @@ def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
         return mean, math.nan, math.nan
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
+
+
+def with_interval(values: Sequence[float], digits: int = 2, scale: float = 1.0, sign: str = "", unit: str = "") -> str:
+    """``0.41 [0.36, 0.47]``: the mean with its 95 % t interval; without one for a single value, ``unknown`` for none.
+
+    Args:
+        scale: of the values, such as 100 for percent.
+        sign, digits: see :func:`written`.
+        unit: what stands behind the mean.
+    """
+    mean, low, high = t_interval(scale * np.asarray(values, dtype=float))
+    if not math.isfinite(mean):
+        return "unknown"
+    ends = f" [{written(low, digits, sign)}, {written(high, digits, sign)}]" if math.isfinite(low) else ""
+    return f"{written(mean, digits, sign)}{unit}{ends}"

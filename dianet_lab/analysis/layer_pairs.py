@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from dianet_lab.analysis.capture import capture_images
-from dianet_lab.analysis.gates import Network
+from dianet_lab.analysis.gates import UNTRAINED, Network
 from dianet_lab.analysis.similarity import DIVERGENCES, MEASURES, Gates, shuffled_pairs
-from dianet_lab.analysis.subject import UNTRAINED, Subject
+from dianet_lab.analysis.subject import Subject
 from dianet_lab.errors import LabError
 from dianet_lab.seeding import seed_of
 from dianet_lab.studies.contrast import Contrast

@@ -8,7 +8,7 @@ import pandas as pd
 from dianet_lab.analysis.gates import Network
 from dianet_lab.analysis.memory import by_distance, forget_effects, reach, state_effects
 from dianet_lab.analysis.points import attentions
-from dianet_lab.analysis.subject import UNTRAINED, Subject
+from dianet_lab.analysis.subject import Subject
 from dianet_lab.errors import LabError
 
 WHICH = ["arm", "seed"]
@@ -36,8 +36,8 @@ def measure_memory(networks: Iterable[Network], limit: int, answering: str) -> M
         LabError: a network without a memory.
     """
     parts: tuple[list, list, list] = ([], [], [])
-    for which, model, images, train in networks:
-        arm = which["arm"] if which["when"] == "end" else f"{which['arm']}, {UNTRAINED}"
+    for network in networks:
+        (which, model, images, train), arm = network, network.name
         run = arm == answering
         found = [*state_effects(model, images, train, limit, which["seed"], run)]
         found += [forget_effects(model, images, train, limit)] * run

@@ -2,15 +2,8 @@
 
 import pandas as pd
 
-from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.interval import t_interval, with_interval, written
 from dianet_lab.analysis.phrases import plural, span
-
-
-def with_interval(values: pd.Series, digits: int = 2, scale: float = 1.0) -> str:
-    """``0.41 [0.36, 0.47]``: the mean over seeds with its 95 % t interval, without one of a single seed."""
-    mean, low, high = t_interval(scale * values.to_numpy(float))
-    text = written(mean, digits)
-    return text if low != low else f"{text} [{written(low, digits)}, {written(high, digits)}]"
 
 
 def reach_sentence(curves: pd.DataFrame, reaches: pd.DataFrame, arm: str, untrained: str) -> str:

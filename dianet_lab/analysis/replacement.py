@@ -11,12 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from dianet_lab.analysis.capture import capture_images
+from dianet_lab.analysis.capture import by_position, capture_images
 from dianet_lab.analysis.gates import Network
 from dianet_lab.analysis.interventions import Replace
 from dianet_lab.analysis.memory import donors
 from dianet_lab.analysis.points import Position, hook_points
-from dianet_lab.analysis.subject import UNTRAINED
 from dianet_lab.analysis.under import Make, logits_under, reestimated
 from dianet_lab.data.images import ImageData
 from dianet_lab.seeding import seed_of
@@ -51,7 +50,7 @@ class Replacement:
     def __init__(self, model: nn.Module, images: ImageData, train: ImageData, start: float, seed: int = 0):
         self.model, self.images, self.train, self.start, self.seed = model, images, train, start, seed
         self.positions = list(hook_points(model))
-        self._gates = {part: _by_position(capture_images(model, data)) for part, data in self._parts().items()}
+        self._gates = {part: by_position(capture_images(model, data)) for part, data in self._parts().items()}
         self._intact = {KEPT: logits_under(model, images)}
 
     def _parts(self) -> dict[str, ImageData]:
@@ -115,14 +114,6 @@ class Replacement:
         return _outcome(found, self.intact(norms), self.images.labels)
 
 
-def _by_position(stages: Sequence) -> dict[Position, Tensor]:
-    return {
-        (number, int(block)): torch.from_numpy(stage.sel(block=block).values.copy())
-        for number, stage in enumerate(stages)
-        for block in stage["block"]
-    }
-
-
 def _derangement(count: int, generator: torch.Generator) -> Tensor:
     """For each of ``count`` images another one, and each is taken once."""
     order = torch.randperm(count, generator=generator)
@@ -141,8 +132,7 @@ def _outcome(logits: Tensor, intact: Tensor, labels: Tensor) -> dict[str, float]
 
 
 def _named(network: Network) -> dict[str, str | int]:
-    arm = network.which["arm"] if network.which["when"] == "end" else f"{network.which['arm']}, {UNTRAINED}"
-    return {"arm": arm, "seed": network.which["seed"]}
+    return {"arm": network.name, "seed": network.which["seed"]}
 
 
 def replace_gates(networks: Iterable[Network], start: float, by_stage: str | None = None) -> pd.DataFrame:

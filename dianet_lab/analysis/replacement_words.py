@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.interval import with_interval, written
 from dianet_lab.analysis.replacement import ANEW, EVERYWHERE, KEPT
 
 OTHER = "other class, another image's"
@@ -16,9 +16,7 @@ def change_points(changes: pd.DataFrame, arm: str, kind: str, norms: str) -> str
         & (changes["norms"] == norms)
         & (changes["stage"] == EVERYWHERE)
     ]
-    ends = [100 * end for end in t_interval(rows.groupby("seed")["accuracy"].mean())]
-    mean, low, high = (written(end, 2, "+") for end in ends)
-    return mean if ends[1] != ends[1] else f"{mean} [{low}, {high}]"
+    return with_interval(rows.groupby("seed")["accuracy"].mean(), scale=100, sign="+")
 
 
 def replaced_sentence(changes: pd.DataFrame, arm: str) -> str:
@@ -34,12 +32,11 @@ def replaced_sentence(changes: pd.DataFrame, arm: str) -> str:
 
 def share_sentence(shares: pd.DataFrame, arm: str) -> str:
     """How much of what distinguishes the gates of a layer is the image."""
-    values = 100 * shares[shares["arm"] == arm].groupby("seed")["share"].mean()
-    mean, low, high = t_interval(values)
-    interval = "" if low != low else f" [{written(low, 1)}, {written(high, 1)}]"
+    values = shares[shares["arm"] == arm].groupby("seed")["share"].mean()
     return (
-        f"Of the variance of a layer's gates over images and channels, {written(mean, 1)} %{interval} is of the image; "
-        "the rest is a profile of the channels, the same for all images."
+        "Of the variance of a layer's gates over images and channels, "
+        f"{with_interval(values, 1, scale=100, unit=' %')} is of the image; the rest is a profile of the channels, the "
+        "same for all images."
     )
 
 

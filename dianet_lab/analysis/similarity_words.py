@@ -1,15 +1,14 @@
 """How alike layers are, in tables and sentences: levels with their interval over seeds, of one network without."""
 
-import math
-
 import pandas as pd
 
-from dianet_lab.analysis.interval import t_interval, written
+from dianet_lab.analysis.gates import UNTRAINED
+from dianet_lab.analysis.interval import with_interval
 from dianet_lab.analysis.layer_pairs import SHUFFLED, UNSHARED, contrasts
 from dianet_lab.analysis.phrases import listed
 from dianet_lab.analysis.similarity import MEASURES
 from dianet_lab.analysis.statistics import effects
-from dianet_lab.analysis.subject import UNTRAINED, Subject
+from dianet_lab.analysis.subject import Subject
 
 SPOKEN = {
     "pearson": "Pearson, raw",
@@ -31,11 +30,7 @@ def level(networks: pd.DataFrame, arm: str, measure: str) -> str:
     Args:
         networks: of :func:`~dianet_lab.analysis.layer_pairs.per_network`.
     """
-    mean, low, high = t_interval(networks.loc[networks["arm"] == arm, measure])
-    if not math.isfinite(mean):
-        return "unknown"
-    mean, low, high = (written(value, DIGITS.get(measure, 2)) for value in (mean, low, high))
-    return mean if low == "nan" else f"{mean} [{low}, {high}]"
+    return with_interval(networks.loc[networks["arm"] == arm, measure], DIGITS.get(measure, 2))
 
 
 def levels(networks: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import yaml
 from torch import nn
 
 from dianet_lab.analysis import wording
-from dianet_lab.analysis.gates import Network, networks, pixels_shuffled, reference_images, shown_images
+from dianet_lab.analysis.gates import UNTRAINED, Network, networks, pixels_shuffled, reference_images, shown_images
 from dianet_lab.analysis.over_training import along_the_way
 from dianet_lab.analysis.own_network import load_own, names_own
 from dianet_lab.analysis.points import attentions
@@ -26,7 +26,7 @@ from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
 
-UNTRAINED, SHUFFLED = "untrained", "pixels shuffled"
+SHUFFLED = "pixels shuffled"
 DRAWN = ("DIA", "SE shared", "SE per block")
 """Arms that stand in every figure, with DIA untrained and DIA shown images without a shape."""
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dianet_lab.analysis.gates import UNTRAINED
+from dianet_lab.analysis.subject import SHUFFLED
 from dianet_lab.errors import ConfigError, unknown_name
 
 TRAINING_MEAN, QUARTER, ANOTHER, RESET = "training mean", "0.25", "another image's gate", "state reset"
@@ -13,7 +15,7 @@ KINDS = {
 }
 """Intervention -> what is in place when it is complete."""
 
-THIS, UNTRAINED, SHUFFLED = "this run", "untrained", "pixels shuffled"
+THIS = "this run"
 VIEWS = (THIS, UNTRAINED, SHUFFLED)
 """The network, and its controls: itself before training, and itself shown images without a shape."""
 

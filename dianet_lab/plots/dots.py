@@ -22,7 +22,6 @@ def plot_dots(
     lowest: float | None = None,
     styles: Mapping[str, ArmStyle] | None = None,
     names: Mapping[str, str] | None = None,
-    key: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """The mean of ``value`` over seeds, a dot, with its 95 % t interval, a bar; a seed's own rows are averaged first.
@@ -33,7 +32,6 @@ def plot_dots(
         lowest: where bars end that would reach below it, such as 0 for a share.
         styles: mark -> colour and marker; those of arms if not given.
         names: mark -> what the key says; the mark itself if not given.
-        key: whether there is a key above; there is none where a row is a mark.
     """
     require(frame, [row, mark, value, "seed"])
     rows, marks = list(dict.fromkeys(frame[row])), list(dict.fromkeys(frame[mark]))
@@ -51,7 +49,7 @@ def plot_dots(
     ax.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=label)
-    if key and not single:
+    if not single:  # there the row's name says it
         ax.figure.legend(handles=handles, loc="outside upper left", ncols=min(5, len(handles)), frameon=False)
     return ax
 

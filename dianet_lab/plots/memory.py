@@ -33,7 +33,6 @@ def plot_by_distance(
     hue: str = "arm",
     noticed: float | None = None,
     axes: Sequence[Axes] | None = None,
-    width: float = 9,
 ) -> list[Axes]:
     """How far gates move against the distance in blocks, a panel a stage, on a logarithmic scale.
 
@@ -49,7 +48,7 @@ def plot_by_distance(
     require(curves, ["stage", "seed", "distance", "effect", hue])
     stages = sorted(curves["stage"].unique())
     if axes is None:
-        _, made = plt.subplots(1, len(stages), figsize=(width, 3.9), sharey=True, squeeze=False, layout="constrained")
+        _, made = plt.subplots(1, len(stages), figsize=(9, 3.9), sharey=True, squeeze=False, layout="constrained")
         axes = list(made[0])
     names, modes = list(dict.fromkeys(curves[hue])), list(dict.fromkeys(curves.get("mode", pd.Series(["memory"]))))
     for ax, stage in zip(axes, stages, strict=True):

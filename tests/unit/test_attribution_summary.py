@@ -26,8 +26,8 @@ from dianet_lab.analysis.attribution_words import (
     layers_sentence,
     seeds_sentence,
     spoken,
-    told,
 )
+from dianet_lab.analysis.interval import with_interval
 from dianet_lab.errors import LabError
 
 
@@ -109,8 +109,8 @@ class TestSummaries:
         assert list(maps) == ["DIA", "x"] and maps["DIA"].loc["a"].tolist() == [1, 2, 3]
 
     def test_told_has_an_interval_only_over_several_networks(self):
-        assert told([0.5]) == "0.50" and told([]) == "unknown"
-        assert told([0.4, 0.5, 0.6]) == "0.50 [0.25, 0.75]"
+        assert with_interval([0.5]) == "0.50" and with_interval([]) == "unknown"
+        assert with_interval([0.4, 0.5, 0.6]) == "0.50 [0.25, 0.75]"
 
 
 class TestConvergence:
