@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import PIL.Image
+import PIL.ImageOps
 from IPython.display import HTML, Image, Markdown, display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from dianet_lab import paths, provenance
 from dianet_lab.config import RunConfig
@@ -22,6 +25,7 @@ from dianet_lab.reports.values import plain
 
 DPI = 115
 CSS_DPI = 96
+MARGIN = 0.1  # around a figure, in inches, as matplotlib has it
 SENTENCES = 3
 FOLDED = 24  # the run ids of a large study would hide the rest
 
@@ -156,15 +160,32 @@ class Report:
 
 def _png(figure: Any) -> bytes:
     """The figure as a PNG of at most 256 colours: a page holds every figure, and this is a third of the bytes."""
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # it is laid out: saving would do it twice more
-    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+    small = io.BytesIO()
     # This method keeps the colours of small marks, by which arms are known; the default merges them into greys.
     kept = {"method": PIL.Image.Quantize.MAXCOVERAGE, "kmeans": 2, "dither": PIL.Image.Dither.NONE}
-    picture = PIL.Image.open(drawn).convert("RGB").quantize(256, **kept)
+    picture = _drawn(figure).quantize(256, **kept)
     picture.save(small, format="png", optimize=True)  # without matplotlib's version: equal figures are equal files
     return small.getvalue()
+
+
+def _drawn(figure: Any) -> PIL.Image.Image:
+    """What ``savefig(bbox_inches="tight")`` gives, drawn once and not three times: drawing is most of a short report.
+
+    A figure of which something lies outside its canvas is left to matplotlib, which knows how to move it in.
+    """
+    figure.set_dpi(DPI)
+    figure.set_facecolor("white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box, (width, height) = figure.get_tightbbox(canvas.get_renderer()), figure.get_size_inches()
+    if min(box.x0, box.y0, width - box.x1, height - box.y1) < 0:
+        figure.set_layout_engine("none")  # it is laid out: saving would do it again
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+        return PIL.Image.open(drawn).convert("RGB")
+    picture = PIL.Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    left, upper, right, lower = (round(DPI * end) for end in (box.x0, height - box.y1, box.x1, height - box.y0))
+    return PIL.ImageOps.expand(picture.crop((left, upper, right, lower)), round(DPI * MARGIN), "white")
 
 
 def _formatter(spec: str) -> Any:

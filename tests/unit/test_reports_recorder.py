@@ -1,6 +1,7 @@
 """``Report`` shows what a notebook found and leaves it on disk, ``report.json`` last."""
 
 import base64
+import io
 import json
 
 import matplotlib.pyplot as plt
@@ -70,6 +71,20 @@ def test_a_figure_is_saved_closed_and_shown_with_its_caption(shown, lab_home):
     assert metadata["image/png"]["alt"] == "Accuracy of <arms>"
     assert caption == {"text/markdown": "Accuracy of &#60;arms&#62;"} and role == {"dianet_lab": "caption"}
     assert not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_a_figure_is_what_matplotlib_saves_tightly_also_where_something_lies_outside_it(beyond, lab_home):
+    figure = a_figure()
+    if beyond:
+        figure.axes[0].text(1.2, 0.5, "far out, and long", transform=figure.axes[0].transAxes)
+    figure.set_dpi(module.DPI)
+    saved = io.BytesIO()
+    figure.savefig(saved, dpi=module.DPI, bbox_inches="tight", facecolor="white")
+    ours, theirs = module._drawn(figure), PIL.Image.open(saved).convert("RGB")
+    assert np.abs(np.subtract(ours.size, theirs.size)).max() <= 2
+    ink = [(np.asarray(picture).min(2) < 128).sum() for picture in (ours, theirs)]
+    assert ink[0] == pytest.approx(ink[1], rel=0.05)
 
 
 def test_axes_and_seaborn_grids_stand_for_their_figure(shown, lab_home):
