@@ -14,7 +14,7 @@ from dianet_lab.plots.connected import plot_by_block, plot_connected
 from dianet_lab.plots.costs import plot_accuracy_against
 from dianet_lab.plots.depth import plot_accuracy_by_depth, plot_cost_by_depth
 from dianet_lab.plots.detections import plot_detections
-from dianet_lab.plots.dots import plot_dots
+from dianet_lab.plots.dots import plot_by_row
 from dianet_lab.plots.epochs import plot_gates_by_epoch
 from dianet_lab.plots.explorer import plot_class_odds, plot_gate_channels, plot_layer_effects, plot_stage_gates
 from dianet_lab.plots.forest import plot_differences, plot_effects
@@ -23,7 +23,7 @@ from dianet_lab.plots.gates import (
     plot_image_walk,
 )
 from dianet_lab.plots.history import plot_history
-from dianet_lab.plots.integration import plot_by_row, plot_importance_maps, plot_scores
+from dianet_lab.plots.integration import plot_importance_maps, plot_scores
 from dianet_lab.plots.layers import (
     plot_activation_ranges,
     plot_class_share,
@@ -74,7 +74,6 @@ __all__ = [
     "plot_cost_by_depth",
     "plot_detections",
     "plot_differences",
-    "plot_dots",
     "plot_effects",
     "plot_fine_tuning",
     "plot_gate_channels",

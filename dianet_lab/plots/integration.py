@@ -1,4 +1,4 @@
-"""Which layer tells of which: triangular maps, R² layer by layer, and values of networks beside their controls."""
+"""Which layer tells of which: triangular maps, and R² layer by layer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,17 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
-from dianet_lab.analysis.interval import t_interval
 from dianet_lab.errors import DataError
-from dianet_lab.plots.clipped import clipped_line, clipped_mark
 from dianet_lab.plots.layer_axis import layer_places, mark_layers
 from dianet_lab.plots.style import FAINT, arm_style, require
 
 COLORS = "cividis"
 LOOK = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
-EDGE = {"markeredgecolor": "white", "zorder": 4}
 LOWEST = -0.3
 """R² below it is drawn there: how much worse than the mean a prediction is does not matter."""
 
@@ -138,64 +134,3 @@ def _key(figure: Figure, names: Sequence[str]) -> None:
         for name, look in looks.items()
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=min(IN_A_ROW, len(names)), frameon=False)
-
-
-def plot_by_row(
-    frame: pd.DataFrame,
-    rows: Mapping[str, str],
-    panels: Mapping[str, str],
-    *,
-    by: str = "measure",
-    arms: Sequence[str] | None = None,
-    limits: tuple[float, float] | None = None,
-) -> Figure:
-    """Values of networks, a panel a value: seeds as small dots, their mean with its 95 % t interval.
-
-    Args:
-        frame: ``arm``, ``by`` and the columns of ``panels``, one row a seed. What is not known is left out.
-        rows: value of ``by`` -> what the row is called, from top to bottom.
-        panels: column -> the label of its x axis.
-        by: what the rows are; of ``arm`` each has a row of its own, else the arms lie within each row.
-        arms: which, in which order; all otherwise.
-        limits: of the x axes; an interval that goes on ends in an arrowhead. The seeds' range, widened, otherwise.
-    """
-    require(frame, ["arm", by, *panels])
-    arms = list(dict.fromkeys(frame["arm"])) if arms is None else list(arms)
-    lanes = 2 if by == "arm" else len(arms)
-    size = (9, 1.4 + 0.17 * len(rows) * lanes)
-    figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    for ax, (value, label) in zip(axes[0], panels.items(), strict=True):
-        shown = frame[frame["arm"].isin(arms) & frame[by].isin(list(rows))]
-        ends = limits or _around(shown[value].dropna())
-        for row, name in enumerate(rows):
-            for place, arm in enumerate([name] if by == "arm" else arms):
-                seeds = shown.loc[(shown["arm"] == arm) & (shown[by] == name), value].dropna()
-                lane = 0 if by == "arm" else 0.8 * ((place + 0.5) / len(arms) - 0.5)
-                _seeds(ax, seeds, row + lane, arm, ends)
-            if row:
-                ax.axhline(row - 0.5, color=FAINT, linewidth=0.6, zorder=0)
-        ax.axvline(0, color=FAINT, linewidth=1, zorder=0)
-        ax.set(xlim=ends, xlabel=label)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-    axes[0, 0].set_yticks(range(len(rows)), list(rows.values()))
-    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
-    if by != "arm":
-        _key(figure, arms)
-    return figure
-
-
-def _seeds(ax: Axes, seeds: pd.Series, y: float, arm: str, limits: tuple[float, float]) -> None:
-    if seeds.empty:
-        return
-    color, marker = arm_style(arm)
-    inside = seeds.clip(*limits)
-    ax.plot(inside, [y] * len(seeds), ".", color=color, alpha=0.45, markersize=5, zorder=2, gid=f"seeds {arm}")
-    mean, *ends = t_interval(seeds)
-    clipped_line(ax, ends, y, limits, zorder=3, gid=f"interval {arm}", color=color, linewidth=1.6)
-    clipped_mark(ax, mean, y, limits, gid=arm, marker=marker, **{"color": color, "markersize": 6.5}, **EDGE)
-
-
-def _around(values: pd.Series) -> tuple[float, float]:
-    low, high = (min(0.0, values.min()), max(0.0, values.max())) if len(values) else (0.0, 1.0)
-    pad = 0.15 * (high - low) or 1.0
-    return float(low - pad), float(high + pad)

@@ -1,6 +1,5 @@
 """Importance maps, scores and values by row: what is drawn is what went in."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,34 +91,3 @@ class TestScores:
         figure = plots.plot_scores(layers.assign(ridge=0.5), {"forest": "F", "ridge": "R"}, arms=["SE per block"])
         assert [ax.get_ylabel() for ax in figure.axes] == ["F", "R"] and not gids(figure.axes[0], "DIA")
         assert [text.get_text() for text in figure.legends[0].get_texts()] == ["SE per block"]
-
-
-class TestByRow:
-    @pytest.fixture
-    def frame(self):
-        rows = [("DIA", "mdi", 0.0), ("DIA", "mdi", 1.0), ("DIA", "gain", 0.2), ("SE per block", "mdi", -0.5)]
-        return pd.DataFrame(rows, columns=["arm", "measure", "rho"])
-
-    def test_a_mark_is_the_mean_its_line_the_t_interval_and_dots_are_seeds(self, frame):
-        ax = plots.plot_by_row(frame, {"mdi": "M", "gain": "G"}, {"rho": "ρ"}, limits=(-9, 9)).axes[0]
-        assert [mark.get_xdata()[0] for mark in gids(ax, "DIA")] == [0.5, 0.2]
-        np.testing.assert_allclose(gids(ax, "interval DIA")[0].get_xdata(), [0.5 - 6.353, 0.5 + 6.353], atol=1e-3)
-        assert list(gids(ax, "seeds DIA")[0].get_xdata()) == [0, 1]
-        assert [text.get_text() for text in ax.get_yticklabels()] == ["M", "G"] and ax.get_xlabel() == "ρ"
-
-    def test_an_interval_that_goes_on_ends_in_arrowheads(self, frame):
-        ax = plots.plot_by_row(frame, {"mdi": "M"}, {"rho": "ρ"}, limits=(-1, 1)).axes[0]
-        assert sorted(mark.get_xdata()[0] for mark in gids(ax, "beyond")) == [-1, 1]
-
-    def test_arms_lie_in_lanes_of_a_row_or_have_a_row_each(self, frame):
-        lanes = plots.plot_by_row(frame, {"mdi": "M"}, {"rho": "ρ"}, limits=(-1, 1)).axes[0]
-        heights = [gids(lanes, arm)[0].get_ydata()[0] for arm in ("DIA", "SE per block")]
-        assert heights[0] < heights[1] and all(-0.5 < height < 0.5 for height in heights)
-        own = {"DIA": "DIA", "SE per block": "SE per block"}
-        figure = plots.plot_by_row(frame, own, {"rho": "ρ"}, by="arm", limits=(-1, 1))
-        assert [gids(figure.axes[0], arm)[0].get_ydata()[0] for arm in own] == [0, 1] and not figure.legends
-
-    def test_what_is_not_known_is_left_out(self, frame):
-        ax = plots.plot_by_row(frame.assign(rho=np.nan), {"mdi": "M"}, {"rho": "ρ"}).axes[0]
-        assert not gids(ax, "DIA") and np.isfinite(ax.get_xlim()).all()
-        plt.gcf().canvas.draw()
