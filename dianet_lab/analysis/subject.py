@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -180,7 +181,7 @@ def of_own(name: str, data: str | None = None, limit: int | None = None) -> Subj
     test, train = shown_images(config), reference_images(config)
     train = train.select(torch.arange(min(limit or len(train), len(train))))
     origin = {"configuration": yaml.safe_dump({"network": name, "data": config.data.source}, sort_keys=False)}
-    return _single(name, 0, "own", model, start, test, train, origin)
+    return _single(name, 0, "own", model, start, test, train, origin, arm=Path(name.rpartition(":")[0]).stem)
 
 
 def _single(
@@ -192,9 +193,15 @@ def _single(
     test: ImageData,
     train: ImageData,
     origin: dict[str, Any],
+    arm: str | None = None,
 ) -> Subject:
-    """One network and itself untrained."""
-    which = {"arm": name, "seed": seed}
+    """One network and itself untrained.
+
+    Args:
+        arm: what figures and sentences call it, where its name is too long for them.
+    """
+    arm = arm or name
+    which = {"arm": arm, "seed": seed}
     pair = [
         Network(which | {"when": "start"}, start, test, train),
         Network(which | {"when": "end"}, model, test, train),
@@ -202,14 +209,14 @@ def _single(
     right = accuracy(logits_under(model, test), test)
     shown = f"{len(test):,} test images of {test.name}"
     return Subject(
-        name,
+        arm,
         [View("this run", model, test), View(UNTRAINED, start, test), View(SHUFFLED, model, pixels_shuffled(test))],
         _start(start),
         lambda arms=None, when=("start", "end"): [
-            network for network in pair if network.which["when"] in when and (arms is None or name in arms)
+            network for network in pair if network.which["when"] in when and (arms is None or arm in arms)
         ],
         pd.DataFrame([which | {"status": status, "test_accuracy": right}]),
-        [Contrast("trained - untrained", {name: 1, f"{name}, {UNTRAINED}": -1}, primary=False)],
+        [Contrast("trained - untrained", {arm: 1, f"{arm}, {UNTRAINED}": -1}, primary=False)],
         f"Seen in one network ({name}) and {shown}, this says nothing about other networks.",
         f"Its test accuracy on the {shown} is {100 * right:.1f} %.",
         origin,
