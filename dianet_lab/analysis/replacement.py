@@ -5,18 +5,16 @@ for all images. Whether what is left of the image matters, only a replacement te
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from dianet_lab.analysis.capture import by_position, capture_images
-from dianet_lab.analysis.gates import Network
 from dianet_lab.analysis.interventions import Replace
 from dianet_lab.analysis.memory import donors
 from dianet_lab.analysis.points import Position, hook_points
-from dianet_lab.analysis.under import Make, logits_under, reestimated
+from dianet_lab.analysis.under import Make, logits_under, norms_anew
 from dianet_lab.data.images import ImageData
 from dianet_lab.seeding import seed_of
 
@@ -35,8 +33,6 @@ whatever class, of the same, of another; the value at which gates start."""
 
 INTACT = "intact"
 KEPT, ANEW = "norms kept", "norms estimated anew"
-EVERYWHERE = -1
-"""As ``stage``: every stage at once."""
 
 
 class Replacement:
@@ -97,21 +93,23 @@ class Replacement:
     def intact(self, norms: str = KEPT) -> Tensor:
         """The logits ``[image, class]`` without a replacement; norms that are estimated anew change them too."""
         if norms not in self._intact:
-            self._intact[norms] = logits_under(reestimated(self.model, self.train), self.images)
+            with norms_anew(self.model, self.train):
+                self._intact[norms] = logits_under(self.model, self.images)
         return self._intact[norms]
 
     def outcome(self, kind: str, places: Iterable[Position], norms: str = KEPT) -> dict[str, float]:
-        """``accuracy, loss, flips`` with the gates at ``places`` replaced; ``flips`` is of predictions that change.
+        """``accuracy, loss, flips, points, nats`` with the gates at ``places`` replaced.
 
-        They change against the intact network with norms of the same kind.
+        Against the intact network with norms of the same kind, ``flips`` is the share of predictions that change,
+        ``points`` the change of accuracy in percentage points, ``nats`` that of the loss.
         """
-        places, model = list(places), self.model
+        places, intact = list(places), self.intact(norms)
         if not places:
-            return _outcome(self.intact(norms), self.intact(norms), self.images.labels)
-        if norms == ANEW:
-            model = reestimated(model, self.train, self.make(kind, places, "train"))
-        found = logits_under(model, self.images, self.make(kind, places))
-        return _outcome(found, self.intact(norms), self.images.labels)
+            return _outcome(intact, intact, self.images.labels)
+        make = {part: self.make(kind, places, part) for part in (("images", "train") if norms == ANEW else ("images",))}
+        with norms_anew(self.model, self.train, make["train"]) if norms == ANEW else nullcontext():
+            found = logits_under(self.model, self.images, make["images"])
+        return _outcome(found, intact, self.images.labels)
 
 
 def _derangement(count: int, generator: torch.Generator) -> Tensor:
@@ -123,110 +121,8 @@ def _derangement(count: int, generator: torch.Generator) -> Tensor:
 
 
 def _outcome(logits: Tensor, intact: Tensor, labels: Tensor) -> dict[str, float]:
-    chosen = logits.argmax(1)
-    return {
-        "accuracy": (chosen == labels).double().mean().item(),
-        "loss": nn.functional.cross_entropy(logits.double(), labels).item(),
-        "flips": (chosen != intact.argmax(1)).double().mean().item(),
-    }
-
-
-def _named(network: Network) -> dict[str, str | int]:
-    return {"arm": network.name, "seed": network.which["seed"]}
-
-
-def replace_gates(networks: Iterable[Network], start: float, by_stage: str | None = None) -> pd.DataFrame:
-    """Every kind of replacement in each network, everywhere at once, with the norms as they are and estimated anew.
-
-    Args:
-        start: see :class:`Replacement`.
-        by_stage: an arm in whose trained networks each stage is replaced alone too.
-
-    Returns:
-        ``arm, seed, stage, kind, norms, accuracy, loss, flips``; kind ``intact`` is no replacement.
-    """
-    rows = []
-    for network in networks:
-        which, each = _named(network), Replacement(*network[1:], start, network.which["seed"])
-        stages = sorted({stage for stage, _ in each.positions})
-        scopes = {EVERYWHERE: each.positions}
-        if which["arm"] == by_stage:
-            scopes |= {stage: [place for place in each.positions if place[0] == stage] for stage in stages}
-        for stage, places in scopes.items():
-            for norms in (KEPT, ANEW):
-                for kind in (INTACT, *KINDS):
-                    found = each.outcome(kind, places if kind != INTACT else [], norms)
-                    rows.append(which | {"stage": stage, "kind": kind, "norms": norms} | found)
-    return pd.DataFrame(rows)
-
-
-def changes(replaced: pd.DataFrame) -> pd.DataFrame:
-    """Against the intact network with norms of the same kind: the frame of :func:`replace_gates` without it."""
-    keys, values = ["arm", "seed", "stage", "norms"], ["accuracy", "loss"]
-    intact = replaced[replaced["kind"] == INTACT].set_index(keys)[values]
-    others = replaced[replaced["kind"] != INTACT]
-    return others.assign(**{name: others[name].to_numpy() - intact.loc[_keys(others, keys), name].to_numpy()
-                            for name in values})  # fmt: skip
-
-
-def _keys(frame: pd.DataFrame, names: list[str]) -> list[tuple]:
-    return list(frame[names].itertuples(index=False, name=None))
-
-
-def leave_one_out(networks: Iterable[Network], start: float, norms: str = ANEW) -> pd.DataFrame:
-    """One block after the other does not listen: its gate is its mean over training images.
-
-    Returns:
-        ``arm, seed, stage, block, accuracy, loss, flips`` as changes against the intact network.
-    """
-    rows = []
-    for network in networks:
-        each = Replacement(*network[1:], start, network.which["seed"])
-        intact = each.outcome(INTACT, [], norms)
-        for stage, block in each.positions:
-            found = each.outcome("mean", [(stage, block)], norms)
-            changes = {name: found[name] - intact[name] for name in found}
-            rows.append(_named(network) | {"stage": stage, "block": block} | changes)
-    return pd.DataFrame(rows)
-
-
-def random_masks(
-    networks: Iterable[Network],
-    start: float,
-    fractions: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
-    draws: int = 3,
-    norms: str = ANEW,
-) -> pd.DataFrame:
-    """Only a random part of the blocks listens; the gates of the others are their means over training images.
-
-    Returns:
-        ``arm, seed, fraction, draw, accuracy, loss, flips``; of none and of all blocks there is one draw.
-    """
-    rows = []
-    for network in networks:
-        each = Replacement(*network[1:], start, network.which["seed"])
-        generator = torch.Generator().manual_seed(seed_of("masks", network.which["seed"]))
-        for fraction in fractions:
-            deaf = round((1 - fraction) * len(each.positions))
-            for draw in range(draws if 0 < deaf < len(each.positions) else 1):
-                chosen = torch.randperm(len(each.positions), generator=generator)[:deaf]
-                found = each.outcome("mean", [each.positions[index] for index in chosen], norms)
-                rows.append(_named(network) | {"fraction": fraction, "draw": draw} | found)
-    return pd.DataFrame(rows)
-
-
-def image_share(networks: Iterable[Network]) -> pd.DataFrame:
-    """How much of the variance of a layer's gates, over images and channels, is of the image: ``arm, seed, share``.
-
-    The rest is a fixed profile of the channels, a stripe in a picture of images by channels. Mean over layers; NaN for
-    a layer whose gates are all equal.
-    """
-    rows = []
-    for network in networks:
-        shares = []
-        for stage in capture_images(network.model, network.images):
-            gates = stage.astype(np.float64)
-            within, total = gates.var("image").mean("channel"), gates.var(("image", "channel"))
-            shares += (within / total.where(total > 1e-12)).values.tolist()
-        rows.append(_named(network) | {"share": float(np.nanmean(shares)) if np.isfinite(shares).any() else np.nan})
-    return pd.DataFrame(rows)
+    accuracy, before = ((found.argmax(1) == labels).double().mean().item() for found in (logits, intact))
+    loss, lossless = (nn.functional.cross_entropy(found.double(), labels).item() for found in (logits, intact))
+    flips = (logits.argmax(1) != intact.argmax(1)).double().mean().item()
+    changes = {"points": 100 * (accuracy - before), "nats": loss - lossless}
+    return {"accuracy": accuracy, "loss": loss, "flips": flips} | changes

@@ -3,26 +3,21 @@
 import pandas as pd
 
 from dianet_lab.analysis.interval import with_interval, written
-from dianet_lab.analysis.replacement import ANEW, EVERYWHERE, KEPT
+from dianet_lab.analysis.replacement import ANEW, KEPT
 
 OTHER = "other class, another image's"
 
 
-def change_points(changes: pd.DataFrame, arm: str, kind: str, norms: str) -> str:
+def change_points(everywhere: pd.DataFrame, arm: str, kind: str, norms: str) -> str:
     """``−0.2 [−0.5, +0.1]``: the change of accuracy in points, mean over seeds with its 95 % t interval."""
-    rows = changes[
-        (changes["arm"] == arm)
-        & (changes["kind"] == kind)
-        & (changes["norms"] == norms)
-        & (changes["stage"] == EVERYWHERE)
-    ]
-    return with_interval(rows.groupby("seed")["accuracy"].mean(), scale=100, sign="+")
+    asked = (everywhere["arm"] == arm) & (everywhere["kind"] == kind) & (everywhere["norms"] == norms)
+    return with_interval(everywhere.loc[asked, "points"], sign="+")
 
 
-def replaced_sentence(changes: pd.DataFrame, arm: str) -> str:
+def replaced_sentence(everywhere: pd.DataFrame, arm: str) -> str:
     """What the mean gate and another image's gate do to the accuracy."""
     asked = [(kind, norms) for kind in ("mean", OTHER) for norms in (KEPT, ANEW)]
-    mean, mean_anew, other, other_anew = (change_points(changes, arm, *each) for each in asked)
+    mean, mean_anew, other, other_anew = (change_points(everywhere, arm, *each) for each in asked)
     anew = "with the norms' statistics estimated anew"
     return (
         f"With every gate at its mean over training images, the accuracy of {arm} changes by {mean} points "
@@ -40,10 +35,10 @@ def share_sentence(shares: pd.DataFrame, arm: str) -> str:
     )
 
 
-def worst_block_sentence(left_out: pd.DataFrame, arm: str) -> str:
+def worst_block_sentence(layers: pd.DataFrame, arm: str) -> str:
     """The block whose mean gate costs most, against what single blocks cost on average."""
-    mine = left_out[left_out["arm"] == arm]
-    means = 100 * mine.groupby(["stage", "block"])["accuracy"].mean()
+    mine = layers[(layers["arm"] == arm) & (layers["kind"] == "mean")]
+    means = mine.groupby(["stage", "block"])["points"].mean()
     stage, block = means.idxmin()
     average, worst = (written(value, 2, "+") for value in (means.mean(), means.min()))
     return (

@@ -1,7 +1,7 @@
 """What a network says of a data set under interventions, and what its units say of given squeezes."""
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from dianet_lab.errors import LabError
 Make = Callable[[slice], Sequence[Intervention]]
 """The interventions for a part of the images, so that each image can be given values of its own."""
 
-BATCH = 250
+BATCH = 500
 
 
 def nothing(images: slice) -> Sequence[Intervention]:
@@ -41,25 +41,40 @@ def accuracy(logits: Tensor, data: ImageData) -> float:
     return (logits.argmax(1) == data.labels).sum().item() / len(data)
 
 
-@torch.no_grad()
-def reestimated(model: nn.Module, data: ImageData, make: Make = nothing, batch_size: int = BATCH) -> nn.Module:
-    """A copy whose BatchNorms have the means and variances of ``data`` (training images) under interventions.
+@contextmanager
+def norms_anew(model: nn.Module, data: ImageData, make: Make = nothing, batch_size: int = BATCH) -> Iterator[None]:
+    """Inside, the model's BatchNorms have the means and variances of ``data`` (training images) under interventions.
 
     Other gates shift what the norms behind them see; without this, a drop of accuracy may be the norms' alone. Each
-    layer's statistics are averaged over the batches, in one pass.
+    layer's statistics are averaged over the batches, in one pass. Afterwards the model is in eval mode and has the
+    statistics that it had, to the bit, also after an error.
     """
-    twin = copy.deepcopy(model).eval()
-    norms = [module for module in twin.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    model.eval()
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    before = [({name: value.clone() for name, value in norm.named_buffers()}, norm.momentum) for norm in norms]
+    try:
+        _estimate(model, norms, data, make, batch_size)
+        yield
+    finally:
+        for norm, (buffers, momentum) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            for name, value in buffers.items():
+                getattr(norm, name).copy_(value)
+        model.eval()
+
+
+@torch.no_grad()
+def _estimate(model: nn.Module, norms: list[_BatchNorm], data: ImageData, make: Make, batch_size: int) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average
         norm.train()
     start, batches = 0, -(-len(data) // batch_size)
     even = -(-len(data) // batches)  # or a short last batch would count as much as the others
-    for batch, labels in evaluation_batches(data, even, device=next(twin.parameters()).device):
-        with intervene(twin, *make(slice(start, start := start + len(labels)))):
-            twin(batch)
-    return twin.eval()
+    for batch, labels in evaluation_batches(data, even, device=next(model.parameters()).device):
+        with intervene(model, *make(slice(start, start := start + len(labels)))):
+            model(batch)
+    model.eval()
 
 
 @torch.no_grad()

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import xarray as xr
 
 from dianet_lab import AttentionConfig, ModelConfig, build_model, plots
-from dianet_lab.analysis import replacement, replacement_words
+from dianet_lab.analysis import replacement_frames, replacement_words
 from dianet_lab.analysis.capture import capture_images
 from dianet_lab.analysis.gates import Network
 from dianet_lab.analysis.planted import planted
 from dianet_lab.analysis.replacement import ANEW, INTACT, KEPT, KINDS, Replacement
+from dianet_lab.analysis.replacement_frames import CONTROLS, replace_gates
 from dianet_lab.config import DataConfig
 from dianet_lab.data.sources import load_data
 
@@ -72,54 +72,61 @@ class TestReplacement:
         assert (together[0] != torch.arange(80)).all() and len(together[0].unique()) == 80
 
     def test_norms_that_are_estimated_anew_are_compared_with_an_intact_network_of_which_they_are_too(self, parts):
-        model = network()
-        frame = replacement.replace_gates([named(model, parts)], 0.25)
-        intact = frame[frame["kind"] == INTACT].set_index("norms")["loss"]
-        assert abs(intact[KEPT] - intact[ANEW]) > 1e-4  # an untrained network's running statistics are 0 and 1
-        static = replacement.replace_gates([named(network(unit="static", sharing="none"), parts)], 0.25)
-        lost = replacement.changes(static).set_index(["norms", "kind"])["loss"]
-        assert lost[ANEW]["mean"] == pytest.approx(0, abs=1e-4) and INTACT not in lost[KEPT]
-
-    def test_an_arm_is_taken_apart_by_stages_where_that_is_asked(self, parts):
-        frame = replacement.replace_gates([named(network(), parts)], 0.25, by_stage="DIA")
-        assert set(frame["stage"]) == {-1, 0, 1, 2} and len(frame) == 4 * 2 * (len(KINDS) + 1)
+        each = Replacement(network(), *parts, start=0.25)
+        intact = {norms: each.outcome(INTACT, [], norms) for norms in (KEPT, ANEW)}
+        # An untrained network's running statistics are 0 and 1.
+        assert abs(intact[KEPT]["loss"] - intact[ANEW]["loss"]) > 1e-4
+        mean = each.outcome("mean", each.positions, ANEW)
+        assert mean["nats"] == pytest.approx(mean["loss"] - intact[ANEW]["loss"])
+        assert mean["points"] == pytest.approx(100 * (mean["accuracy"] - intact[ANEW]["accuracy"]))
+        static = Replacement(network(unit="static", sharing="none"), *parts, start=0.25)
+        assert static.outcome("mean", static.positions, ANEW)["nats"] == pytest.approx(0, abs=1e-4)
 
 
-class TestConnected:
+class TestFrames:
+    @pytest.fixture(scope="class")
+    def found(self, parts):
+        networks = [named(network(), parts), named(network(unit="static", sharing="none"), parts, "static per block")]
+        return replace_gates(
+            networks, 0.25, staged=["DIA"], layered={"DIA": CONTROLS}, masked=["static per block"], draws=2
+        )
+
+    def test_each_network_is_replaced_everywhere_and_taken_apart_where_that_is_asked(self, found):
+        assert found.everywhere.groupby("arm").size().tolist() == [2 * (len(KINDS) + 1)] * 2
+        assert set(found.stages["arm"]) == {"DIA"} and len(found.stages) == 3 * len(KINDS)
+        assert set(found.layers["arm"]) == {"DIA"} and len(found.layers) == 9 * len(CONTROLS)
+        assert set(found.masks["arm"]) == {"static per block"}
+
+    def test_the_intact_network_has_changed_by_nothing(self, found):
+        intact = found.everywhere[found.everywhere["kind"] == INTACT]
+        assert (intact[["points", "nats", "flips"]] == 0).all(axis=None) and len(intact) == 4
+
+    def test_a_stage_or_a_block_is_replaced_alone(self, found, parts):
+        whole = Replacement(network(), *parts, start=0.25)
+        of_stage = found.stages.set_index(["stage", "kind"]).loc[(1, "mean"), "loss"]
+        assert of_stage == pytest.approx(whole.outcome("mean", [(1, 0), (1, 1), (1, 2)], ANEW)["loss"])
+        of_block = found.layers.set_index(["stage", "block"]).loc[(2, 1), "loss"]
+        assert of_block == pytest.approx(whole.outcome("mean", [(2, 1)], ANEW)["loss"])
+
     def test_no_mask_is_the_intact_network_and_a_full_one_all_means(self, parts):
-        each = named(network(), parts)
-        masks = replacement.random_masks([each], 0.25, fractions=(0, 0.5, 1), draws=2)
-        assert masks.groupby("fraction").size().tolist() == [1, 2, 1]
+        (each,) = [named(network(), parts)]
+        masks = replace_gates([each], 0.25, masked=["DIA"], draws=2).masks
+        sizes = [1 if fraction in (0, 1) else 2 for fraction in replacement_frames.FRACTIONS]
+        assert masks.groupby("fraction").size().tolist() == sizes
         whole = Replacement(*each[1:], 0.25)
         ends = masks.set_index("fraction")["loss"]
         assert ends[1] == pytest.approx(whole.outcome(INTACT, [], ANEW)["loss"])
         assert ends[0] == pytest.approx(whole.outcome("mean", whole.positions, ANEW)["loss"])
 
-    def test_leaving_out_one_block_is_told_as_a_change(self, parts):
-        found = replacement.leave_one_out([named(planted("constant", 0), parts)], 0.25)
-        assert len(found) == 3 * 8 and found["loss"].abs().max() < 1e-4
-
-
-class TestShareOfTheImage:
-    @pytest.mark.parametrize("image, profile, expected", [(1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 1.0, 0.5)])
-    def test_is_that_of_the_variance_which_is_not_the_channels_profile(self, image, profile, expected, monkeypatch):
-        random = np.random.RandomState(0)
-        gates = image * random.randn(400, 2, 60) + profile * random.randn(1, 2, 60)
-        stage = xr.DataArray(gates, dims=("image", "block", "channel"))
-        monkeypatch.setattr(replacement, "capture_images", lambda *words: [stage])
-        network = Network({"arm": "DIA", "seed": 0, "when": "end"}, None, None, None)
-        assert replacement.image_share([network]).loc[0, "share"] == pytest.approx(expected, abs=0.1)
-
-    @pytest.mark.parametrize("scenario", ["constant", "clock"])
-    def test_of_gates_that_see_no_image_is_none(self, scenario, parts):
-        share = replacement.image_share([named(planted(scenario, 0), parts)]).loc[0, "share"]
-        assert np.isnan(share) or share < 1e-6
+    def test_leaving_out_a_block_that_sees_no_image_changes_nothing(self, parts):
+        found = replace_gates([named(planted("constant", 0), parts)], 0.25, layered={"DIA": CONTROLS}).layers
+        assert len(found) == 3 * 8 and found["nats"].abs().max() < 1e-4
 
 
 class TestWords:
     def test_have_the_numbers_of_the_frame(self):
         rows = [
-            {"arm": "DIA", "seed": seed, "stage": -1, "kind": kind, "norms": norms, "accuracy": -0.001 * (seed + 1)}
+            {"arm": "DIA", "seed": seed, "kind": kind, "norms": norms, "points": -0.1 * (seed + 1)}
             for seed in range(3)
             for kind in KINDS
             for norms in (KEPT, ANEW)
@@ -130,7 +137,7 @@ class TestWords:
         assert "by −0.10 points (−0.10 with" in replacement_words.replaced_sentence(alone, "DIA")
 
     def test_the_block_that_costs_most_is_said_to_be_chosen_after_looking(self):
-        frame = pd.DataFrame({"arm": "DIA", "seed": 0, "stage": 0, "block": [0, 1], "accuracy": [0.0, -0.02]})
+        frame = pd.DataFrame({"arm": "DIA", "kind": "mean", "stage": 0, "block": [0, 1], "points": [0.0, -2.0]})
         said = replacement_words.worst_block_sentence(frame, "DIA")
         assert "(stage 0, block 1; chosen after looking) by −2.00" in said and "−1.00 points on average" in said
 

@@ -1,5 +1,7 @@
 """Interventions: exact where they change nothing, composable, seen by captures, and nothing left behind."""
 
+import contextlib
+import copy
 import threading
 
 import numpy as np
@@ -11,7 +13,7 @@ from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_mod
 from dianet_lab.analysis.capture import capture, capture_data
 from dianet_lab.analysis.interventions import HoldForget, Intervention, Replace, SetState, intervene
 from dianet_lab.analysis.points import attentions
-from dianet_lab.analysis.under import accuracy, logits_under, reestimated, walk
+from dianet_lab.analysis.under import accuracy, logits_under, norms_anew, walk
 from dianet_lab.config import DataConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
@@ -233,19 +235,27 @@ class TestOverADataSet:
         right[:10] = right[:10].roll(1, 1)
         assert accuracy(right, digits.test) == 0.75
 
-    def test_norms_are_estimated_anew_under_the_intervention_in_a_copy(self, digits):
+    def test_norms_are_estimated_anew_under_the_intervention(self, digits):
+        model, seen = network(), []
+        norm = model.stages[1].blocks[0].last_norm
+        with norms_anew(model, digits.train, lambda images: [Replace(0, gate=0.9)], batch_size=60):
+            handle = norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+            logits_under(model, digits.train, lambda images: [Replace(0, gate=0.9)], batch_size=60)
+            handle.remove()
+            # Layers before it are normalised by the batch in training and by its statistics in eval mode: the same
+            # numbers but for the unbiased variance.
+            torch.testing.assert_close(norm.running_mean, seen[0].mean((0, 2, 3)), atol=1e-3, rtol=1e-2)
+
+    @pytest.mark.parametrize("error", [False, True])
+    def test_afterwards_the_norms_are_what_they_were_to_the_bit(self, digits, error):
         model = network()
-        before = model.stages[1].blocks[0].last_norm.running_mean.clone()
-        twin = reestimated(model, digits.train, lambda images: [Replace(0, gate=0.9)], batch_size=60)
-        assert torch.equal(model.stages[1].blocks[0].last_norm.running_mean, before) and not twin.training
-        seen = []
-        norm = twin.stages[1].blocks[0].last_norm
-        handle = norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-        logits_under(twin, digits.train, lambda images: [Replace(0, gate=0.9)], batch_size=60)
-        handle.remove()
-        # Layers before it are normalised by the batch in training and by its statistics in eval mode: the same numbers
-        # but for the unbiased variance.
-        torch.testing.assert_close(norm.running_mean, seen[0].mean((0, 2, 3)), atol=1e-3, rtol=1e-2)
+        before = copy.deepcopy(model.state_dict())
+        with contextlib.suppress(ZeroDivisionError), norms_anew(model, digits.train):
+            changed = model.stages[1].blocks[0].last_norm.running_mean.clone()
+            1 / (not error)
+        after = model.state_dict()
+        assert all(torch.equal(after[name], value) for name, value in before.items()) and not model.training
+        assert not torch.equal(changed, next(value for value in before.values() if value.shape == changed.shape))
 
 
 class TestMemoryPath:

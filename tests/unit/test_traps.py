@@ -24,7 +24,7 @@ from dianet_lab.analysis.attribution import attribute, centred_logits, mean_gate
 from dianet_lab.analysis.capture import capture, capture_data
 from dianet_lab.analysis.interventions import Replace, intervene
 from dianet_lab.analysis.points import hook_points
-from dianet_lab.analysis.under import logits_under, reestimated
+from dianet_lab.analysis.under import logits_under, norms_anew
 from dianet_lab.config import DataConfig
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.sources import load_data
@@ -165,7 +165,8 @@ def under(model, data, wrong):
 
 
 def estimated(model, data, wrong):
-    reestimated(model, data, lambda images: [Replace(0, 7 if wrong else 1)])
+    with norms_anew(model, data, lambda images: [Replace(0, 7 if wrong else 1)]):
+        model(IMAGES)
 
 
 def averaged(model, data, wrong):
