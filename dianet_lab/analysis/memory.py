@@ -81,12 +81,14 @@ def _all_cells(stage, name: str) -> Tensor:
 def donors(labels: Tensor, same: bool, generator: torch.Generator) -> Tensor:
     """For each image another one of the same class, or one of another class; itself where there is none."""
     chosen = torch.arange(len(labels))
-    for image, label in enumerate(labels):
-        fits = (labels == label) if same else (labels != label)
-        fits[image] = False
-        candidates = fits.nonzero()[:, 0]
-        if len(candidates):
-            chosen[image] = candidates[torch.randint(len(candidates), (1,), generator=generator)]
+    for label in labels.unique():
+        mine, others = (labels == label).nonzero()[:, 0], (labels != label).nonzero()[:, 0]
+        count = len(mine)
+        if same and count > 1:  # so many places on, round about, but never back at itself
+            steps = torch.randint(1, count, (count,), generator=generator)
+            chosen[mine] = mine[(torch.arange(count) + steps) % count]
+        elif not same and len(others):
+            chosen[mine] = others[torch.randint(len(others), (count,), generator=generator)]
     return chosen
 
 
@@ -114,13 +116,9 @@ def changed_state(
 
 
 def state_effects(
-    model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH, seed: int = 0, answers: bool = True
+    model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Change the state behind every block but the last of each stage, in every way, in both modes.
-
-    Args:
-        answers: whether the network is run; without, there is the mode ``memory`` only, and no row of outputs, in a
-            twentieth of the time.
 
     Returns:
         gates: a row a change and later block: ``kind, mode, stage, source, target, effect``: how far the gates of block
@@ -139,10 +137,6 @@ def state_effects(
                 generator = torch.Generator().manual_seed(seed_of("state effects", seed, stage, block))
                 change = SetState(stage, block, **changed_state(kind, here, mean, run.labels, generator))
                 which = {"kind": kind, "stage": stage, "source": block}
-                if not answers:
-                    moved = _through_memory(model, run, stage, change)
-                    gates += [which | {"mode": "memory"} | row for row in _moved(run, stage, index, moved)]
-                    continue
                 for mode, moved, logits in both_modes(model, run, stage, index, change):
                     gates += [which | {"mode": mode} | row for row in _moved(run, stage, index, moved)]
                     outputs.append(which | {"mode": mode} | _outputs(run, logits))

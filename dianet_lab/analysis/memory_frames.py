@@ -25,24 +25,19 @@ class MemoryFrames(NamedTuple):
     forget: pd.DataFrame
 
 
-def measure_memory(networks: Iterable[Network], limit: int, answering: str) -> MemoryFrames:
+def measure_memory(networks: Iterable[Network], limit: int) -> MemoryFrames:
     """Intervene on the states of each network, for the first ``limit`` of its test images.
-
-    Args:
-        answering: the arm whose trained networks are run, so that there are outputs and both modes; of the others there
-            are the gates through the memory alone.
 
     Raises:
         LabError: a network without a memory.
     """
     parts: tuple[list, list, list] = ([], [], [])
     for network in networks:
-        (which, model, images, train), arm = network, network.name
-        run = arm == answering
-        found = [*state_effects(model, images, train, limit, which["seed"], run)]
-        found += [forget_effects(model, images, train, limit)] * run
-        for kept, frame in zip(parts, found, strict=False):
-            kept.append(frame.assign(arm=arm, seed=which["seed"]))
+        which, model, images, train = network
+        found = [*state_effects(model, images, train, limit, which["seed"])]
+        found.append(forget_effects(model, images, train, limit))
+        for kept, frame in zip(parts, found, strict=True):
+            kept.append(frame.assign(arm=network.name, seed=which["seed"]))
     return MemoryFrames(*(pd.concat(kept, ignore_index=True) for kept in parts))
 
 

@@ -22,7 +22,6 @@ KIND_STYLES = {
 
 MODE_LINES = {"memory": "-", "total": (0, (2, 1.5))}
 MODE_NAMES = {"memory": "memory path only", "total": "features too"}
-MODE_STYLES = {"memory": ArmStyle("#0072b2", "o"), "total": ArmStyle("#e69f00", "s")}
 FLOOR = 1e-3
 """What is smaller is drawn here: a thousandth of a gate's deviation is nothing."""
 
@@ -31,6 +30,7 @@ def plot_by_distance(
     curves: pd.DataFrame,
     *,
     hue: str = "arm",
+    rows: str | None = None,
     noticed: float | None = None,
     axes: Sequence[Axes] | None = None,
 ) -> list[Axes]:
@@ -42,29 +42,44 @@ def plot_by_distance(
     Args:
         curves: tidy: stage, seed, distance, effect, ``hue`` and, where there are both, mode.
         hue: ``arm`` or ``kind``, a line each.
+        rows: a column each of whose values has a row of panels, such as ``arm`` where lines are kinds.
         noticed: where a line is drawn under which a gate counts as not reached.
-        axes: one a stage; a new figure otherwise.
+        axes: one a row and stage; a new figure otherwise.
     """
-    require(curves, ["stage", "seed", "distance", "effect", hue])
+    require(curves, ["stage", "seed", "distance", "effect", hue, *([rows] if rows else [])])
     stages = sorted(curves["stage"].unique())
+    groups = list(curves.groupby(rows, sort=False)) if rows else [("", curves)]
     if axes is None:
-        _, made = plt.subplots(1, len(stages), figsize=(9, 3.9), sharey=True, squeeze=False, layout="constrained")
-        axes = list(made[0])
+        size = (9, 0.6 + 3.3 * len(groups) ** 0.8)
+        _, made = plt.subplots(
+            len(groups), len(stages), figsize=size, sharex="col", sharey=True, squeeze=False, layout="constrained"
+        )
+        axes = list(made.flat)
     names, modes = list(dict.fromkeys(curves[hue])), list(dict.fromkeys(curves.get("mode", pd.Series(["memory"]))))
-    for ax, stage in zip(axes, stages, strict=True):
-        part = curves[curves["stage"] == stage]
-        for place, name in enumerate(names):
-            for mode in modes:
-                rows = part[(part[hue] == name) & (part["mode"].eq(mode) if "mode" in part else True)]
-                shift = 0.08 * (place - (len(names) - 1) / 2)
-                _line(ax, rows, _style(hue, name), MODE_LINES[mode], shift)
-        ax.set(title=f"stage {stage}", xlabel="distance (blocks)", yscale="log")
-        ax.set_xticks(sorted(part["distance"].unique()))
-        if noticed is not None:
-            ax.axhline(noticed, color=FAINT, linewidth=1, zorder=0, gid="noticed")
-    axes[0].set_ylabel("gate moved by (its standard\ndeviations over images)")
+    places = [(title, part, stage) for title, part in groups for stage in stages]
+    for ax, (title, part, stage) in zip(axes, places, strict=True):
+        _panel(ax, part[part["stage"] == stage], hue, names, modes, noticed)
+        ax.set_title(f"{title}: stage {stage}" if rows and stage == stages[0] else f"stage {stage}")
+    for ax in axes[-len(stages) :]:
+        ax.set_xlabel("distance (blocks)")
+    for ax in axes[:: len(stages)]:
+        ax.set_ylabel("gate moved by (its standard\ndeviations over images)")
     _key(axes[0], hue, names, modes)
     return list(axes)
+
+
+def _panel(
+    ax: Axes, part: pd.DataFrame, hue: str, names: Sequence[str], modes: Sequence[str], noticed: float | None
+) -> None:
+    for place, name in enumerate(names):
+        shift = 0.08 * (place - (len(names) - 1) / 2)
+        for mode in modes:
+            rows = part[(part[hue] == name) & (part["mode"].eq(mode) if "mode" in part else True)]
+            _line(ax, rows, _style(hue, name), MODE_LINES[mode], shift)
+    ax.set_yscale("log")
+    ax.set_xticks(sorted(part["distance"].unique()))
+    if noticed is not None:
+        ax.axhline(noticed, color=FAINT, linewidth=1, zorder=0, gid="noticed")
 
 
 def _line(ax: Axes, rows: pd.DataFrame, style: ArmStyle, dashes: str | tuple, shift: float) -> None:

@@ -9,7 +9,6 @@ from dianet_lab.analysis import memory_frames, memory_words
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.statistics import as_arms
 from dianet_lab.errors import DataError, LabError
-from dianet_lab.plots.memory import MODE_STYLES
 
 
 @pytest.fixture
@@ -53,23 +52,6 @@ class TestByDistance:
     def test_a_frame_that_lacks_a_column_is_refused(self, curves):
         with pytest.raises(DataError, match="lacks effect"):
             plots.plot_by_distance(curves.drop(columns="effect"))
-
-
-class TestDots:
-    def test_draws_the_mean_of_each_kind_and_mode_with_an_interval_from_zero_on(self):
-        frame = pd.DataFrame(
-            [
-                {"kind": kind, "mode": mode, "seed": seed, "flips": flips}
-                for kind, values in (("zero", (0.0, 1.0, 0.2)), ("mean", (0.0, 0.0, 0.0)))
-                for mode in ("memory", "total")
-                for seed, flips in enumerate(values)
-            ]
-        )
-        options = {"row": "kind", "mark": "mode", "value": "flips", "label": "changed (%)", "styles": MODE_STYLES}
-        ax = plots.plot_dots(frame, lowest=0, **options)
-        assert [text.get_text() for text in ax.get_yticklabels()] == ["zero", "mean"]
-        assert ax.lines[0].get_xdata()[0] == pytest.approx(0.4)
-        assert all(segment[0, 0] >= 0 for lines in ax.collections for segment in lines.get_segments())
 
 
 class TestFrames:
