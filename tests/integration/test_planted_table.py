@@ -5,11 +5,12 @@ import pytest
 
 from dianet_lab import plots
 from dianet_lab.analysis.planted import BLOCKS, SOURCE, TARGET, TRUTHS
-from dianet_lab.analysis.planted_table import METHODS, planted_trials, rates, rates_sentence, weakest_sentence
+from dianet_lab.analysis.planted_methods import METHODS
+from dianet_lab.analysis.planted_table import planted_trials, rates, rates_sentence, weakest_sentence
 from dianet_lab.config import DataConfig
 from dianet_lab.data.sources import load_data
 
-FAST = [name for name in METHODS if name != "integration"]
+FAST = [name for name, method in METHODS.items() if method.decides and name != "integration"]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,31 @@ def test_integration_is_found_where_block_6_reads_block_2(parts):
     ).set_index("item")
     assert found.loc[str((SOURCE, TARGET)), "found"] and found.loc[str((SOURCE, TARGET)), "there"]
     assert len(found) == 5 and found["there"].sum() == 1
+
+
+@pytest.mark.parametrize("method", ["raw Pearson", "CKA", "KL"])
+def test_readings_of_similarity_find_whole_copies(method, parts):
+    """CKA cannot tell a copy from two layers that see the same image, as the null's do."""
+    found = planted_trials(
+        *parts, seeds=1, scenarios=["neighbours copy", "own squeeze"], methods=[method], shares=(1.0,)
+    )
+    assert found["there"].sum() == BLOCKS - 1 and found.loc[found["there"], "found"].all()
+    assert method == "CKA" or not found.loc[~found["there"], "found"].any()
+
+
+@pytest.mark.heavy
+def test_a_permuted_layer_costs_a_regression_also_where_no_layer_looks_at_another():
+    """All layers see the same image: that is why what falls when one is permuted shows no path."""
+    splits = load_data(DataConfig(train_size=400, test_limit=400), 0)
+    asked = {"scenarios": ["reads block 2 at block 6", "own squeeze"], "shares": (0.5,)}
+    found = planted_trials(splits.test, splits.train, seeds=1, methods=["forest's map", "permuted, ridge"], **asked)
+    assert found.loc[found["there"], "found"].all()
+    null = found[found["scenario"] == "own squeeze"].groupby("method")["found"].mean()
+    assert null["permuted, ridge"] > null["forest's map"] == 0
+
+
+def test_regressions_are_not_asked_where_all_layers_are_copies(parts):
+    assert planted_trials(*parts, seeds=1, scenarios=["neighbours copy"], methods=["forest's map"]).empty
 
 
 def test_items_are_blocks_and_pairs_of_blocks(trials):
