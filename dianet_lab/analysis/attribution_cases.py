@@ -9,6 +9,7 @@ from torch import nn
 from dianet_lab.analysis.attribution import STEPS, Attributions, attribute, joined, mean_gates
 from dianet_lab.analysis.gates import UNTRAINED, Network, pixels_shuffled
 from dianet_lab.analysis.subject import SHUFFLED, Subject
+from dianet_lab.analysis.under import logits_under
 from dianet_lab.data.draw import stratified_order
 from dianet_lab.data.images import ImageData
 from dianet_lab.seeding import digest_of
@@ -66,7 +67,7 @@ def attribute_cases(
 ) -> Attributions:
     """:func:`~dianet_lab.analysis.attribution.attribute` for every case, its frames with ``name`` and ``seed``.
 
-    The predicted class is asked about in the subject's own networks only.
+    Only the image's own class is asked about.
 
     Args:
         count: images of each network.
@@ -76,9 +77,28 @@ def attribute_cases(
     parts = []
     for case in cases(seen, count, controls_only=baseline is not None):
         start = mean_gates(case.model, case.train) if baseline is None else baseline
-        found = attribute(case.model, case.images, start, steps, mistakes=case.name == name_of(seen))
-        parts.append(Attributions(*(frame.assign(name=case.name, seed=case.seed) for frame in found)))
+        parts.append(_named(attribute(case.model, case.images, start, steps, mistakes=False), case.name, case.seed))
     return joined(parts)
+
+
+def attribute_mistakes(seen: Subject, count: int = COUNT, steps: int = STEPS) -> Attributions | None:
+    """The same for test images that the subject's own networks take for another class, asked about that class too.
+
+    Mistakes are few: they are looked for among all test images that are shown, of each network at most ``count``.
+    None if there is none.
+    """
+    parts = []
+    for network in seen.networks([seen.arm], ["end"]):
+        wrong = (logits_under(network.model, network.images).argmax(1) != network.images.labels).nonzero()[:count, 0]
+        if len(wrong):
+            images = network.images.select(wrong)
+            found = attribute(network.model, images, mean_gates(network.model, network.train), steps)
+            parts.append(_named(found, name_of(seen), network.which["seed"]))
+    return joined(parts) if parts else None
+
+
+def _named(found: Attributions, name: str, seed: int) -> Attributions:
+    return Attributions(*(frame.assign(name=name, seed=seed) for frame in found))
 
 
 def _case(name: str, network: Network, images: ImageData) -> Case:

@@ -1,13 +1,23 @@
 """Which networks are explained, on which images and from which baseline: of a study, of one run, of one's own."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from dianet_lab.analysis import subject
-from dianet_lab.analysis.attribution_cases import attribute_cases, cases, contrasts_of, name_of, some_images
-from dianet_lab.analysis.attribution_summary import measures
+from dianet_lab.analysis.attribution_cases import (
+    attribute_cases,
+    attribute_mistakes,
+    cases,
+    contrasts_of,
+    name_of,
+    some_images,
+)
+from dianet_lab.analysis.attribution_summary import measures, mistakes
 from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.under import logits_under
 from dianet_lab.studies.catalog import get_study
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.store import RunStore
@@ -42,6 +52,23 @@ class TestOneRun:
         table = effects(measures(attribute_cases(one_run, 10, 2)), contrasts_of(one_run), value="explained")
         assert list(table["contrast"]) == ["this run - untrained", "this run - pixels shuffled"]
         assert np.isfinite(table["estimate"]).all() and table["low"].isna().all()
+
+
+class TestMistakes:
+    def test_are_looked_for_among_all_images_and_asked_about_both_classes(self, one_run):
+        network, found = one_run.one(), attribute_mistakes(one_run, 1000, 2)
+        predicted = logits_under(network.model, network.images).argmax(1)
+        wrong = network.images.index[predicted != network.images.labels]
+        assert set(found.images["image"]) == set(wrong.tolist()) and len(found.images) == 2 * len(wrong)
+        assert mistakes(found)["images"].tolist() == [len(wrong)] * 3
+        assert attribute_mistakes(one_run, 3, 2).images["image"].nunique() == 3
+
+    def test_are_none_where_all_is_right(self, one_run):
+        network = one_run.one()
+        right = logits_under(network.model, network.images).argmax(1) == network.images.labels
+        network = network._replace(images=network.images.select(right))
+        perfect = dataclasses.replace(one_run, networks=lambda arms, when: [network])
+        assert attribute_mistakes(perfect, 10, 2) is None
 
 
 def test_the_images_are_stratified_and_the_same_for_every_network(one_run):
