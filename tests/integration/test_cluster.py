@@ -22,7 +22,7 @@ from tests.reliability.workers import local_cluster, lose_a_worker
 
 @pytest.mark.heavy
 def test_that_loses_a_worker_in_mid_run_gives_what_one_process_gives(tmp_path):
-    outcome = lose_a_worker(tmp_path)
+    outcome = lose_a_worker(tmp_path, epochs=50)
     assert outcome.identical == outcome.runs == 4 and outcome.resumed >= 1 and not outcome.left
 
 

@@ -18,11 +18,11 @@ from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
 from dianet_lab.interop.imports import import_run
 from dianet_lab.interop.published import NORMALISATION
-from dianet_lab.reports.batch import run_reports
 from dianet_lab.studies.catalog import get_study
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
+from tests.cells import run_cells
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = {"images": 20, "steps": 4, "draws": 1}
@@ -93,25 +93,24 @@ class TestRun:
             subject.of_run(store, study.config("plain", 0).run_id)
 
     @pytest.mark.heavy
-    def test_that_was_imported_goes_through_the_notebooks(self, imported, folder, lab_home, capfd):
+    @pytest.mark.parametrize("number", ["10", "12", "15"])
+    def test_that_was_imported_goes_through_the_notebooks(self, number, imported, folder):
         """In the layout of pytorchcv."""
-        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": imported, "data": f"parquet:{folder}"} | FEW)
-        assert [outcome.status for outcome in outcomes] == ["ok"] * 3, [outcome.error for outcome in outcomes]
-        for name in ("10_attention_vectors", "12_input_dependence", "15_attribution"):
-            record = json.loads((lab_home / "results" / "smoke" / name / "report.json").read_text())
-            assert not record["demonstration"] and imported in record["in_short"][2]
+        record = run_cells(number, profile="smoke", run=imported, data=f"parquet:{folder}", **FEW)
+        assert not record.demonstration and imported in record.in_short[2]
 
 
 class TestOwnNetwork:
     @pytest.mark.heavy
-    def test_of_torchvision_with_an_attached_unit_goes_through_the_notebooks(self, lab_home, tmp_path, capfd):
+    @pytest.mark.parametrize("number", ["10", "12", "15"])
+    def test_of_torchvision_with_an_attached_unit_goes_through_the_notebooks(self, number, tmp_path):
         """The example of the repository, after one update instead of sixty."""
         text = (ROOT / "examples" / "resnet18_digits.py").read_text()
         file = tmp_path / "mine.py"
         file.write_text(text.replace("SIZE, STEPS = 32, 60", "SIZE, STEPS = 16, 1"))
         assert file.read_text() != text
-        outcomes = run_reports(["10", "12", "15"], "smoke", {"run": f"{file}:network"} | FEW)
-        assert [outcome.status for outcome in outcomes] == ["ok"] * 3, [outcome.error for outcome in outcomes]
+        record = run_cells(number, profile="smoke", run=f"{file}:network", **FEW)
+        assert not record.demonstration and "mine.py:network" in record.in_short[2]
 
     @pytest.mark.parametrize(
         "text, told",

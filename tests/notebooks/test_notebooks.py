@@ -19,8 +19,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONGEST = 11
 """Lines of a code cell; the cell that imports may be longer."""
 
-ALONE = ("00_tour", "01_sharing", "40_your_network")
-"""Run by papermill too: one of each kind. All of them run in one of three batches, which share their trainings."""
+ALONE = ("01_sharing",)
+"""Run by papermill too, like the tour below. All of them run in one of three batches, which share their trainings."""
 
 WITH_SUMMARY = ("00", "01", "02", "03", "04", "20")
 INSIDE = ("10", "11", "12", "13", "14", "15", "16", "30")

@@ -130,9 +130,17 @@ class TestDeadParameters:
     def test_are_those_declared(self, case):
         backbone, attention = case
         model = small_model(backbone, attention).double()  # float32 would lose what is saturated
+        declared = {
+            f"stages.{index}.attention.{name}": mask
+            for index, stage in enumerate(model.stages)
+            for name, mask in (stage.attention.dead() if stage.attention else {}).items()
+        }
         reached = {name: torch.zeros(p.shape, dtype=torch.bool) for name, p in model.named_parameters()}
+        expected = {name: ~declared.get(name, torch.zeros_like(found)) for name, found in reached.items()}
         # A hidden ReLU may be off for all images; so look with several values and with many images.
         for seed in range(24):
+            if seed >= 4 and all(torch.equal(reached[name], alive) for name, alive in expected.items()):
+                break
             generator = torch.Generator().manual_seed(seed)
             with torch.no_grad():
                 for parameter in model.parameters():
@@ -142,14 +150,8 @@ class TestDeadParameters:
             for name, parameter in model.named_parameters():
                 assert parameter.grad is not None, name
                 reached[name] |= parameter.grad != 0
-        declared = {
-            f"stages.{index}.attention.{name}": mask
-            for index, stage in enumerate(model.stages)
-            for name, mask in (stage.attention.dead() if stage.attention else {}).items()
-        }
         for name, found in reached.items():
-            dead = declared.get(name, torch.zeros_like(found))
-            assert torch.equal(~found, dead), name
+            assert torch.equal(found, expected[name]), name
 
     def test_of_dianet_are_none_and_of_a_first_blocks_own_cell_some(self):
         assert count_dead_parameters(small_model("resnet", AttentionConfig())) == 0
