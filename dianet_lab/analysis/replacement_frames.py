@@ -13,6 +13,9 @@ from dianet_lab.seeding import seed_of
 FRACTIONS = (0, 0.25, 0.5, 0.75, 1)
 """Of the blocks that listen to the image, where masks are random."""
 
+ALONE = ("mean", "class mean", "same class, another image's", "other class, another image's", "start")
+"""The kinds by layer: where one layer stands alone, another image's gates are those of its class or of another."""
+
 CONTROLS = ("mean",)
 """The kinds by layer of networks that stand beside the one that it is about: each takes two passes a block."""
 
