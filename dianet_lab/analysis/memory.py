@@ -20,9 +20,12 @@ from dianet_lab.data.images import ImageData
 from dianet_lab.errors import LabError
 from dianet_lab.seeding import seed_of
 
-KINDS = ("zero", "mean", "same class", "other class", "random")
+RANDOM = {"random": "other class", "random, as zero": "zero", "random, as mean": "mean"}
+"""Controls for the size of a change: the state plus a random vector as long as that change's way."""
+
+KINDS = ("zero", "random, as zero", "mean", "random, as mean", "same class", "other class", "random")
 """What the state of an image becomes: zero; the block's mean over training images; that of another image of the same
-class or of another one; itself plus a random vector as long as the way to the other image's state."""
+class or of another one; or as in :data:`RANDOM`."""
 
 MODES = ("total", "memory")
 RESOLUTION = 1e-5
@@ -101,16 +104,20 @@ def changed_state(
         kind: of :data:`KINDS`.
         here: its parts, each ``[cells, image, channel]``; ``mean`` likewise ``[cells, 1, channel]``.
     """
+    if kind in RANDOM:
+        return _as_far(changed_state(RANDOM[kind], here, mean, labels, generator), here, generator)
     if kind == "zero":
         return {name: torch.zeros_like(part) for name, part in here.items()}
     if kind == "mean":
         return {name: mean[name].expand_as(part) for name, part in here.items()}
     order = donors(labels, kind == "same class", generator)
-    other = {name: part[:, order] for name, part in here.items()}
-    if kind != "random":
-        return other
+    return {name: part[:, order] for name, part in here.items()}
+
+
+def _as_far(there: dict[str, Tensor], here: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    """Each image's state plus a random vector as long as the way from here to there, all parts together."""
     noise = {name: torch.randn(part.shape, generator=generator) for name, part in here.items()}
-    way = sum(((other[name] - part) ** 2).sum((0, 2)) for name, part in here.items()).sqrt()
+    way = sum(((there[name] - part) ** 2).sum((0, 2)) for name, part in here.items()).sqrt()
     length = sum((part**2).sum((0, 2)) for part in noise.values()).sqrt()
     return {name: part + noise[name] * (way / length)[:, None] for name, part in here.items()}
 
@@ -133,7 +140,7 @@ def state_effects(
             here = {name: part[:, :, index] for name, part in run.states[stage].items()}
             mean = {name: part[:, :, index].mean(1, keepdim=True) for name, part in reference.states[stage].items()}
             for kind in KINDS:
-                # Anew for each kind, so that "random" is as long as the way to the very image of "other class".
+                # Anew for each kind, so that "random" is as long as the way to the very images of "other class".
                 generator = torch.Generator().manual_seed(seed_of("state effects", seed, stage, block))
                 change = SetState(stage, block, **changed_state(kind, here, mean, run.labels, generator))
                 which = {"kind": kind, "stage": stage, "source": block}

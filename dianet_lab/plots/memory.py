@@ -13,12 +13,14 @@ from dianet_lab.plots.style import FAINT, INK, ArmStyle, arm_style, require
 
 KIND_STYLES = {
     "zero": ArmStyle("#2b2b2b", "X"),
-    "mean": ArmStyle("#8d6e5a", "s"),
+    "random, as zero": ArmStyle("#a3a3a3", "x"),
+    "mean": ArmStyle("#7a4a8c", "s"),
+    "random, as mean": ArmStyle("#cfb3da", "D"),
     "same class": ArmStyle("#009e73", "o"),
     "other class": ArmStyle("#d55e00", "^"),
-    "random": ArmStyle("#8c8c8c", "v"),
+    "random": ArmStyle("#f2b48c", "v"),
 }
-"""Of what a state becomes; colours that no arm of these figures has."""
+"""Of what a state becomes; a control of equal size is a lighter shade of what it belongs to."""
 
 MODE_LINES = {"memory": "-", "total": (0, (2, 1.5))}
 MODE_NAMES = {"memory": "memory path only", "total": "features too"}
@@ -107,4 +109,5 @@ def _key(ax: Axes, hue: str, names: Sequence[str], modes: Sequence[str]) -> None
     ]
     if len(modes) > 1:
         handles += [Line2D([], [], color=INK, linestyle=MODE_LINES[mode], label=MODE_NAMES[mode]) for mode in modes]
-    ax.figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5), frameon=False)
+    columns = 5 if len(handles) <= 5 else 4
+    ax.figure.legend(handles=handles, loc="outside upper left", ncols=columns, frameon=False)

@@ -78,14 +78,15 @@ class TestStateEffects:
         assert set(outputs["kind"]) == set(memory.KINDS) and set(outputs["mode"]) == set(memory.MODES)
         assert len(outputs) == 3 * (BLOCKS - 1) * len(memory.KINDS) * 2
 
-    def test_a_random_change_is_as_long_as_the_way_to_the_other_image(self):
+    @pytest.mark.parametrize("control, of", memory.RANDOM.items())
+    def test_a_random_change_is_as_long_as_what_it_controls(self, control, of):
         here = {name: torch.randn(1, 30, 5) for name in "hc"}
         mean = {name: part.mean(1, keepdim=True) for name, part in here.items()}
         labels, lengths = torch.arange(30) % 3, {}
-        for kind in ("other class", "random"):
+        for kind in (of, control):
             new = memory.changed_state(kind, here, mean, labels, torch.Generator().manual_seed(0))
             lengths[kind] = sum(((new[name] - here[name]) ** 2).sum((0, 2)) for name in here)
-        torch.testing.assert_close(lengths["random"], lengths["other class"])
+        torch.testing.assert_close(lengths[control], lengths[of])
 
     def test_donors_are_other_images_of_the_class_that_is_asked_for(self):
         labels, generator = torch.arange(40) % 4, torch.Generator().manual_seed(0)

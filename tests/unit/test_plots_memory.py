@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from dianet_lab import plots
-from dianet_lab.analysis import memory_frames, memory_words
+from dianet_lab.analysis import memory, memory_frames, memory_words
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.statistics import as_arms
 from dianet_lab.errors import DataError, LabError
+from dianet_lab.plots.memory import KIND_STYLES
 
 
 @pytest.fixture
@@ -44,6 +45,16 @@ class TestByDistance:
         drawn = [line for line in axes[0].lines if len(line.get_xdata()) == 3]
         assert len(drawn) == 4 and {line.get_color() for line in drawn} >= {plots.arm_style("DIA").color}
         assert sum(line.get_linestyle() != "-" for line in drawn) == 2
+
+    def test_kinds_of_several_arms_have_a_row_of_panels_each(self, curves):
+        axes = plots.plot_by_distance(curves[curves["mode"] == "memory"], hue="kind", rows="arm")
+        titles = ["DIA: stage 0", "stage 1", "DIA, untrained: stage 0", "stage 1"]
+        assert [ax.get_title(loc="left") or ax.get_title() for ax in axes] == titles
+        assert [bool(ax.get_ylabel()) for ax in axes] == [True, False] * 2
+        assert [bool(ax.get_xlabel()) for ax in axes] == [False] * 2 + [True] * 2
+
+    def test_every_kind_has_a_look_of_its_own(self):
+        assert set(KIND_STYLES) == set(memory.KINDS) and len(set(KIND_STYLES.values())) == len(memory.KINDS)
 
     def test_a_single_network_has_no_intervals(self, curves):
         axes = plots.plot_by_distance(curves[(curves["seed"] == 0) & (curves["arm"] == "DIA")], hue="kind", noticed=0.1)
