@@ -98,8 +98,8 @@ def _interval(seeds: np.ndarray, lowest: float | None) -> tuple[float, float, fl
 
 
 def _room(lanes: Mapping[tuple[float, str], np.ndarray], lowest: float | None) -> Limits:
-    """From 0 or what is lowest to 0 or what is highest of all intervals, and a little more."""
-    ends = [value for seeds in lanes.values() for value in _interval(seeds, lowest) if not np.isnan(value)]
+    """From 0 or what is lowest to 0 or what is highest of all seeds and intervals, and a little more."""
+    ends = [value for seeds in lanes.values() for value in (*seeds, *_interval(seeds, lowest)) if not np.isnan(value)]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     pad = 0.06 * (high - low) or 1.0
     return low - pad, high + pad

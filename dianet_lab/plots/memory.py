@@ -13,7 +13,7 @@ from dianet_lab.plots.style import FAINT, INK, ArmStyle, arm_style, require
 
 KIND_STYLES = {
     "zero": ArmStyle("#2b2b2b", "X"),
-    "random, as zero": ArmStyle("#a3a3a3", "x"),
+    "random, as zero": ArmStyle("#a3a3a3", "P"),
     "mean": ArmStyle("#7a4a8c", "s"),
     "random, as mean": ArmStyle("#cfb3da", "D"),
     "same class": ArmStyle("#009e73", "o"),

@@ -36,6 +36,12 @@ def test_a_mark_is_the_mean_its_bar_the_t_interval_and_dots_are_seeds(frame):
     assert ax.get_xlim()[0] < interval.get_xdata()[0] and interval.get_xdata()[1] < ax.get_xlim()[1]
 
 
+def test_there_is_room_for_a_seed_beyond_its_interval():
+    far = pd.DataFrame({"arm": "DIA", "measure": "mdi", "seed": range(30), "rho": [0.0] * 29 + [1.0]})
+    ax = draw(far).axes[0]
+    assert gids(ax, "seeds DIA")[0].get_xdata().max() == 1.0 < ax.get_xlim()[1]
+
+
 def test_a_seed_counts_once_however_many_rows_it_has(frame):
     again = pd.concat([frame, frame[frame["seed"] == 1].assign(rho=0.0)])
     assert gids(draw(again, rows=ROWS).axes[0], "DIA")[0].get_xdata()[0] == 0.25

@@ -55,6 +55,7 @@ class TestByDistance:
 
     def test_every_kind_has_a_look_of_its_own(self):
         assert set(KIND_STYLES) == set(memory.KINDS) and len(set(KIND_STYLES.values())) == len(memory.KINDS)
+        assert not {style.marker for style in KIND_STYLES.values()} & set("x+|_")  # they are all edge, which is white
 
     def test_a_single_network_has_no_intervals(self, curves):
         axes = plots.plot_by_distance(curves[(curves["seed"] == 0) & (curves["arm"] == "DIA")], hue="kind", noticed=0.1)
