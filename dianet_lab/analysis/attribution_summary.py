@@ -38,7 +38,7 @@ def converged(found: Attributions) -> Attributions:
 
 
 def convergence(images: pd.DataFrame) -> pd.DataFrame:
-    """One row a name: ``networks``, ``rows`` (images and classes asked about), ``|explained|`` (mean, logits), the
+    """One row a name: ``networks``, ``rows`` (explanations: an image and a class), ``|explained|`` (mean, logits), the
 
     ``median``, ``95 %`` quantile and ``largest`` of |delta / explained|, and ``converged (%)``.
     """

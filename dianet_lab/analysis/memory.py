@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dianet_lab.analysis.capture import CELL_GATES, USUAL, capture
 from dianet_lab.analysis.interventions import HoldForget, Intervention, Replace, SetState, intervene
 from dianet_lab.analysis.points import attentions
-from dianet_lab.analysis.under import BATCH, walk
+from dianet_lab.analysis.under import walk
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
 from dianet_lab.errors import LabError
@@ -28,6 +28,9 @@ KINDS = ("zero", "random, as zero", "mean", "random, as mean", "same class", "ot
 class or of another one; or as in :data:`RANDOM`."""
 
 MODES = ("total", "memory")
+LIMIT = 250
+"""Images that a network is looked at with if nobody says how many; they go through it in one batch."""
+
 RESOLUTION = 1e-5
 """A gate that varies by less over images does not vary, in float32."""
 
@@ -54,7 +57,7 @@ class Recorded:
 
 
 @torch.no_grad()
-def recorded(model: nn.Module, data: ImageData, limit: int = BATCH) -> Recorded:
+def recorded(model: nn.Module, data: ImageData, limit: int = LIMIT) -> Recorded:
     """The first ``limit`` images through a model in eval mode, in one batch.
 
     Raises:
@@ -123,7 +126,7 @@ def _as_far(there: dict[str, Tensor], here: dict[str, Tensor], generator: torch.
 
 
 def state_effects(
-    model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH, seed: int = 0
+    model: nn.Module, images: ImageData, train: ImageData, limit: int = LIMIT, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Change the state behind every block but the last of each stage, in every way, in both modes.
 
@@ -156,7 +159,7 @@ def _through_memory(model: nn.Module, run: Recorded, stage: int, *changes: Inter
         return walk(attentions(model)[stage], run.squeezes[stage])
 
 
-def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit: int = BATCH) -> pd.DataFrame:
+def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit: int = LIMIT) -> pd.DataFrame:
     """Hold the forget gates of a stage at their mean over training images, or at 1 (nothing is forgotten) or 0.
 
     Returns:
@@ -221,7 +224,7 @@ def _outputs(run: Recorded, logits: Tensor) -> dict[str, float]:
     }
 
 
-def memory_map(model: nn.Module, images: ImageData, seed: int = 0, limit: int = BATCH) -> pd.DataFrame:
+def memory_map(model: nn.Module, images: ImageData, seed: int = 0, limit: int = LIMIT) -> pd.DataFrame:
     """How much the state of one block moves the gate of a later one, through the memory alone.
 
     The state behind block ``source`` becomes that of another image, of whatever class, with all squeezes clamped.

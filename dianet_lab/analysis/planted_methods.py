@@ -1,7 +1,7 @@
 """How the notebooks 11 to 14 find something, as rules that say of each block, or pair of blocks, whether it is there.
 
-Some rules are the lab's: by them its notebooks decide. Others are *readings*: what one would take a published measure
-to say who looks at it without a control. Both are tried on the same planted cells.
+Some rules make a yes or no of the lab's own measures, with their controls. Others are *readings*: what one would take a
+measure to say who looks at its size alone, a published one or a rival. Both are tried on the same planted cells.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,7 +48,10 @@ CLOSER = 0.1
 """Of the KL divergence of shuffled pairs: below it, neighbours share more than a profile of the channels."""
 
 MOVED = 0.002
-"""Of a logit's standard deviation over images: a network that moves by less is not said to notice."""
+"""Of the standard deviation of all logits: a network that moves by less is not said to notice."""
+
+NOTHING = 1e-5
+"""Of a stage's variance: a share below which nothing of it is of the image, in float32."""
 
 DARK = 2.0
 """Times an even share of a row: how dark a cell of the forest's map must be to be read as integration."""
@@ -108,8 +111,8 @@ Found = Iterator[tuple[Any, bool]]
 class Method:
     """How a notebook finds something: ``look(trial)`` by a ``rule``; ``there(truth, item)`` is whether it is there.
 
-    ``decides``: whether the lab says something by it; else it is a reading. ``blind`` are scenarios in which its
-    question has no answer.
+    ``decides``: whether the rule has the control that the lab asks for; else it is a reading.
+    ``blind`` are scenarios in which its question has no answer.
     """
 
     notebook: str
@@ -149,7 +152,7 @@ def _answers(trial: Trial) -> Found:
 
 def _drifts(trial: Trial) -> Found:
     parts = variance_parts(trial.gates)
-    yield "stage", bool(parts["image"] < memory.RESOLUTION and parts["layer"] > 0.5)
+    yield "stage", bool(parts["image"] < NOTHING and parts["layer"] > 0.5)
 
 
 def _memory(trial: Trial) -> Found:
@@ -284,7 +287,7 @@ METHODS = {
     ),
     "gain, bends": Method(
         "14",
-        "does this h tell of that one beyond its squeeze and the h just before it?",
+        "the same, by the gain beyond the squeeze and the h just before",
         f"gain in held-out R² at least {GAINED:g}",
         _regressed(lambda row: row.gain_bent >= GAINED),
         _gained,

@@ -19,14 +19,13 @@ ALONE = ("mean", "class mean", "same class, another image's", "other class, anot
 CONTROLS = ("mean",)
 """The kinds by layer of networks that stand beside the one that it is about: each takes two passes a block."""
 
-OUTCOME = ("accuracy", "loss", "flips", "points", "nats")
-"""See :meth:`~dianet_lab.analysis.replacement.Replacement.outcome`."""
-
 Row = dict[str, Any]
 
 
 class Replaced(NamedTuple):
-    """Frames with ``arm, seed`` and :data:`OUTCOME`; the arm of an untrained network ends in ``, untrained``.
+    """Frames with ``arm, seed`` and what :meth:`~dianet_lab.analysis.replacement.Replacement.outcome` tells.
+
+    The arm of an untrained network ends in ``, untrained``.
 
     ``everywhere`` has ``kind`` (among them ``intact``) and ``norms``. In the others, norms are estimated anew:
     ``stages`` has ``stage, kind``, ``layers`` has ``stage, block, kind``, ``masks`` has ``fraction`` (of the blocks

@@ -42,7 +42,7 @@ from dianet_lab.plots.similarity import (
     plot_similarity_effects,
 )
 from dianet_lab.plots.stability import plot_phase, plot_phases, plot_seed_means
-from dianet_lab.plots.style import ARM_STYLES, STAGE_STYLES, arm_style, set_style
+from dianet_lab.plots.style import ARM_STYLES, arm_style, set_style
 from dianet_lab.plots.training import plot_gate_training, plot_gradients
 from dianet_lab.plots.trajectories import plot_trajectories
 from dianet_lab.plots.views import plot_class_maps, plot_gate_maps, plot_image_walks
@@ -50,7 +50,6 @@ from dianet_lab.plots.wiring import draw_wiring, plot_stage_schematic, plot_wiri
 
 __all__ = [
     "ARM_STYLES",
-    "STAGE_STYLES",
     "add_arms_key",
     "arm_style",
     "draw_wiring",

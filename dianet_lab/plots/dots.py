@@ -27,7 +27,6 @@ def plot_by_row(
     mark: str = "arm",
     rows: Mapping[str, str] | None = None,
     marks: Sequence[str] | None = None,
-    styles: Mapping[str, ArmStyle] | None = None,
     limits: Limits | None = None,
     lowest: float | None = None,
 ) -> Figure:
@@ -40,14 +39,13 @@ def plot_by_row(
         row: what the rows are; if the same as ``mark``, each mark has a row of its own and no key is needed.
         rows: value of ``row`` -> what the row is called, from top to bottom; all, by their own names, otherwise.
         marks: which, in which order; all otherwise.
-        styles: mark -> colour and marker; those of arms otherwise.
         limits: of all x axes; an interval that goes on ends in an arrowhead. Otherwise there is room for all.
         lowest: where bars end that would reach below it, such as 0 for a share.
     """
     require(frame, ["seed", row, mark, *panels])
     marks = list(dict.fromkeys(frame[mark])) if marks is None else list(marks)
     rows = {each: each for each in dict.fromkeys(frame[row])} if rows is None else rows
-    looks = {name: (styles or {}).get(name) or arm_style(name) for name in marks}
+    looks = {name: arm_style(name) for name in marks}
     alone = row == mark
     height = 1.3 + len(rows) * (0.36 if alone else max(0.36, 0.17 * len(marks)))
     figure, axes = plt.subplots(1, len(panels), figsize=(9, height), sharey=True, squeeze=False, layout="constrained")

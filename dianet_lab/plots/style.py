@@ -105,14 +105,6 @@ ARM_STYLES: dict[str, ArmStyle] = {
 In one study no two arms come close in colour for them either, and those of one marker are far apart: the tests measure.
 """
 
-STAGE_STYLES = {
-    "stage 0": ArmStyle("#440154", "o"),
-    "stage 1": ArmStyle("#31688e", "s"),
-    "stage 2": ArmStyle("#35b779", "^"),
-    "stage 3": ArmStyle("#b8a22f", "D"),
-}
-"""From dark to light with depth, of the map viridis, which no arm is coloured by."""
-
 # What is left of Paul Tol's muted palette, for arms that the lab has no name for.
 _SPARE_COLORS = ("#44aa99", "#332288", "#cc6677", "#117733", "#b8a22f", "#aa4499")
 _SPARE_MARKERS = ("X", "p", "h", "<", ">", "*", "P")

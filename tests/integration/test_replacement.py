@@ -83,14 +83,15 @@ class TestReplacement:
         assert static.outcome("mean", static.positions, ANEW)["nats"] == pytest.approx(0, abs=1e-4)
 
 
-class TestFrames:
-    @pytest.fixture(scope="class")
-    def found(self, parts):
-        networks = [named(network(), parts), named(network(unit="static", sharing="none"), parts, "static per block")]
-        return replace_gates(
-            networks, 0.25, staged=["DIA"], layered={"DIA": CONTROLS}, masked=["static per block"], draws=2
-        )
+@pytest.fixture(scope="module")
+def found(parts):
+    networks = [named(network(), parts), named(network(unit="static", sharing="none"), parts, "static per block")]
+    return replace_gates(
+        networks, 0.25, staged=["DIA"], layered={"DIA": CONTROLS}, masked=["static per block"], draws=2
+    )
 
+
+class TestFrames:
     def test_each_network_is_replaced_everywhere_and_taken_apart_where_that_is_asked(self, found):
         assert found.everywhere.groupby("arm").size().tolist() == [2 * (len(KINDS) + 1)] * 2
         assert set(found.stages["arm"]) == {"DIA"} and len(found.stages) == 3 * len(KINDS)

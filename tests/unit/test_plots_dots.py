@@ -7,7 +7,6 @@ import pytest
 from dianet_lab import plots
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.errors import DataError
-from dianet_lab.plots.style import ArmStyle
 
 ROWS = {"mdi": "M", "gain": "G"}
 
@@ -68,11 +67,6 @@ def test_each_panel_has_its_own_value_and_the_key_is_one(frame):
     assert [gids(ax, "DIA")[0].get_xdata()[0] for ax in figure.axes] == [0.5, 2.0]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["DIA"]
     assert not gids(figure.axes[0], "SE per block")
-
-
-def test_marks_that_are_no_arms_have_the_style_that_is_given(frame):
-    ax = draw(frame, mark="measure", styles={"mdi": ArmStyle("#123456", "s")}).axes[0]
-    assert gids(ax, "mdi")[0].get_color() == "#123456"
 
 
 def test_what_is_not_known_is_left_out(frame):

@@ -1,4 +1,4 @@
-"""Importance maps, scores and values by row: what is drawn is what went in."""
+"""Importance maps and scores: what is drawn is what went in."""
 
 import numpy as np
 import pandas as pd
