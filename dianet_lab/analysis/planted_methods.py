@@ -198,6 +198,17 @@ def _gained(truth: Truth, pair: tuple[int, int]) -> bool:
 COPIES = frozenset({"neighbours copy"})
 """There every layer tells all of every later one, and which of them a regression takes is a matter of chance."""
 
+
+def _likeness(asks: str, rule: str, alike: Callable[[Trial], np.ndarray]) -> Method:
+    """A reading of how alike neighbours are."""
+    return Method("11", asks, rule, _neighbours(alike), _copied, decides=False)
+
+
+def _regression(asks: str, rule: str, says: Callable[[Any], bool]) -> Method:
+    """A reading of what a regression takes from an earlier layer."""
+    return Method("14", asks, rule, _regressed(says), _gained, decides=False, blind=COPIES)
+
+
 METHODS = {
     "neighbours copy": Method(
         "11",
@@ -206,29 +217,20 @@ METHODS = {
         _copies,
         _copied,
     ),
-    "raw Pearson": Method(
-        "11",
+    "raw Pearson": _likeness(
         "the same, as published",
         f"correlation at least {PUBLISHED:g}",
-        _neighbours(lambda trial: layer_correlation(trial.gates) >= PUBLISHED),
-        _copied,
-        decides=False,
+        lambda trial: layer_correlation(trial.gates) >= PUBLISHED,
     ),
-    "CKA": Method(
-        "11",
+    "CKA": _likeness(
         "the same, whatever the channels are called",
         f"debiased linear CKA at least {SAME_IMAGES:g}",
-        _neighbours(lambda trial: layer_cka(trial.gates) >= SAME_IMAGES),
-        _copied,
-        decides=False,
+        lambda trial: layer_cka(trial.gates) >= SAME_IMAGES,
     ),
-    "KL": Method(
-        "11",
+    "KL": _likeness(
         "the same, as distributions over channels",
         f"KL at most {CLOSER:g} of that of shuffled pairs",
-        _neighbours(_kl_is_closer),
-        _copied,
-        decides=False,
+        _kl_is_closer,
     ),
     "answers to the image": Method(
         "12",
@@ -258,40 +260,24 @@ METHODS = {
         _integrates,
         _gained,
     ),
-    "forest's map": Method(
-        "14",
+    "forest's map": _regression(
         "does that h integrate this one, as published?",
         f"decrease in impurity at least {DARK:g} times an even share of the row",
-        _regressed(lambda row: row.mdi >= DARK / row.target),
-        _gained,
-        decides=False,
-        blind=COPIES,
+        lambda row: row.mdi >= DARK / row.target,
     ),
-    "permuted, forest": Method(
-        "14",
+    "permuted, forest": _regression(
         "the same, by permuting",
         f"held-out R² falls by at least {DROPPED:g}",
-        _regressed(lambda row: row.permutation >= DROPPED),
-        _gained,
-        decides=False,
-        blind=COPIES,
+        lambda row: row.permutation >= DROPPED,
     ),
-    "permuted, ridge": Method(
-        "14",
+    "permuted, ridge": _regression(
         "the same, by ridge regression",
         f"held-out R² falls by at least {DROPPED:g}",
-        _regressed(lambda row: row.ridge >= DROPPED),
-        _gained,
-        decides=False,
-        blind=COPIES,
+        lambda row: row.ridge >= DROPPED,
     ),
-    "gain, bends": Method(
-        "14",
+    "gain, bends": _regression(
         "the same, by the gain beyond the squeeze and the h just before",
         f"gain in held-out R² at least {GAINED:g}",
-        _regressed(lambda row: row.gain_bent >= GAINED),
-        _gained,
-        decides=False,
-        blind=COPIES,
+        lambda row: row.gain_bent >= GAINED,
     ),
 }
