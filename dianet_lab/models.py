@@ -10,7 +10,7 @@ from dianet_lab.attention.registry import NO_UNIT
 from dianet_lab.attention.stage import StageAttention, stage_attentions
 from dianet_lab.attention.unit import Bottleneck
 from dianet_lab.backbones.registry import get_backbone
-from dianet_lab.backbones.residual import ResidualNet
+from dianet_lab.backbones.residual import Plan, ResidualNet
 from dianet_lab.config import AttentionConfig, ModelConfig
 from dianet_lab.errors import LabError
 from dianet_lab.initial import initialise
@@ -36,9 +36,18 @@ def build_model(config: ModelConfig, in_channels: int = 3, num_classes: int = 10
 
 def assemble(config: ModelConfig, in_channels: int = 3, num_classes: int = 10) -> ResidualNet:
     """The same network before anything has been drawn; enough to count, also on the ``meta`` device."""
-    plan = get_backbone(config.backbone).plan(config.blocks_per_stage, in_channels, **config.options())
+    plan = _plan(config, in_channels)
     attentions = [make_attention(config.attention, channels, config.blocks_per_stage) for channels in plan.channels]
     return ResidualNet(plan, attentions, num_classes)
+
+
+def stage_channels(config: ModelConfig) -> list[int]:
+    """How wide the branches of each stage are, and so its attention."""
+    return _plan(config).channels
+
+
+def _plan(config: ModelConfig, in_channels: int = 3) -> Plan:
+    return get_backbone(config.backbone).plan(config.blocks_per_stage, in_channels, **config.options())
 
 
 def make_attention(config: AttentionConfig, channels: int, blocks: int) -> StageAttention | None:

@@ -1,5 +1,8 @@
 """What every test gets: one torch thread, a lab folder of its own, and no figure left open."""
 
+import tempfile
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
@@ -21,10 +24,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (item.get_closest_marker("heavy") is None, "notebooks" not in item.path.parts))
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def lab_home(tmp_path_factory, monkeypatch):
+def lab_home(homes, monkeypatch):
     """``DIANET_LAB_HOME`` at an empty folder, so that no test reads or writes the real results."""
-    home = tmp_path_factory.mktemp("home")
+    home = Path(tempfile.mkdtemp(dir=homes))  # pytest numbers its folders, and looks at all before for the next
     monkeypatch.setenv("DIANET_LAB_HOME", str(home))
     return home
 

@@ -12,12 +12,13 @@ from dianet_lab.analysis.capture import capture
 from dianet_lab.attention.stage import stage_attentions
 from dianet_lab.config import AttentionConfig, ModelConfig
 from dianet_lab.models import (
-    assemble,
     count_attention_parameters,
     count_dead_parameters,
     count_macs,
     count_parameters,
     image_channels,
+    make_attention,
+    stage_channels,
 )
 
 BATCH = 8
@@ -67,16 +68,20 @@ def _gates(model: nn.Module, images: Tensor) -> Tensor:
 def units_by_depth(backbone: str, depths: Sequence[int], arms: Mapping[str, AttentionConfig], **shape) -> pd.DataFrame:
     """Parameters of all attention units of a network, a row for each depth and arm: depth, blocks, arm, parameters.
 
+    Only the units are made, for how wide a stage is does not depend on the depth.
+
     Args:
         shape: further fields of ``ModelConfig``, such as ``block="bottleneck"``.
     """
     rows = []
-    for depth in depths:
-        for arm, attention in arms.items():
-            config = ModelConfig(backbone=backbone, depth=depth, attention=attention, **shape)
-            with torch.device("meta"):  # counted, never run
-                parameters = count_attention_parameters(assemble(config))
-            rows.append({"depth": depth, "blocks": config.blocks_per_stage, "arm": arm, "parameters": parameters})
+    with torch.device("meta"):  # counted, never run
+        channels = stage_channels(ModelConfig(backbone=backbone, depth=min(depths), **shape))
+        for depth in depths:
+            for arm, attention in arms.items():
+                config = ModelConfig(backbone=backbone, depth=depth, attention=attention, **shape)
+                units = (make_attention(attention, width, config.blocks_per_stage) for width in channels)
+                parameters = sum(count_parameters(unit) for unit in units if unit is not None)
+                rows.append({"depth": depth, "blocks": config.blocks_per_stage, "arm": arm, "parameters": parameters})
     return pd.DataFrame(rows)
 
 

@@ -62,13 +62,17 @@ def shown_images(config: RunConfig) -> ImageData:
 
     A stratified subset that is the same for all seeds; normalised by the training images of the run's own seed.
     """
-    limit = min(SHOWN, config.data.test_limit or SHOWN)
+    limit = _limit(config)
     test = load_data(config.data, config.seed).test
     return (
         test
         if len(test) <= limit
         else load_data(config.data.model_copy(update={"test_limit": limit}), config.seed).test
     )
+
+
+def _limit(config: RunConfig) -> int:
+    return min(SHOWN, config.data.test_limit or SHOWN)
 
 
 UNTRAINED = "untrained"
@@ -114,9 +118,9 @@ def networks(
 
 
 def reference_images(config: RunConfig) -> ImageData:
-    """Of a run's own training images at most :data:`SHOWN`: those that means and norms are estimated on."""
+    """Those of a run's own training images that means and norms are estimated on: at most as many as are shown."""
     train = load_data(config.data, config.seed).train
-    return train.select(torch.arange(min(SHOWN, len(train))))
+    return train.select(torch.arange(min(_limit(config), len(train))))
 
 
 def pixels_shuffled(data: ImageData) -> ImageData:

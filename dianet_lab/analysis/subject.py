@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import torch
 import yaml
 from torch import nn
 
@@ -179,7 +178,6 @@ def of_own(name: str, data: str | None = None, limit: int | None = None) -> Subj
     model, start = load_own(name)
     config = RunConfig(data=DataConfig.named(data or "digits", val_size=0, test_limit=limit))
     test, train = shown_images(config), reference_images(config)
-    train = train.select(torch.arange(min(limit or len(train), len(train))))
     origin = {"configuration": yaml.safe_dump({"network": name, "data": config.data.source}, sort_keys=False)}
     return _single(name, 0, "own", model, start, test, train, origin, arm=Path(name.rpartition(":")[0]).stem)
 

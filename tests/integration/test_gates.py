@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dianet_lab.analysis.gates import gate_measures, gate_ranges, networks, per_network, shown_images
+from dianet_lab.analysis.gates import gate_measures, gate_ranges, networks, per_network, reference_images, shown_images
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.sources import load_data
@@ -49,6 +49,14 @@ def test_many_test_images_are_cut_to_a_stratified_thousand(tiny, monkeypatch):
     monkeypatch.setattr("dianet_lab.analysis.gates.SHOWN", 30)
     shown = shown_images(tiny)
     assert len(shown) == 30 and torch.bincount(shown.labels).tolist() == [3] * 10
+
+
+def test_means_and_norms_are_estimated_on_no_more_training_images_than_are_shown(tiny):
+    few = tiny.override({"data.test_limit": 25})
+    train, used = load_data(few.data, few.seed).train, reference_images(few)
+    assert len(train) == 40 and len(used) == len(shown_images(few)) == 25
+    torch.testing.assert_close(used.images, train.images[:25], rtol=0, atol=0)
+    assert len(reference_images(tiny)) == 40
 
 
 def test_ranges_are_those_of_the_activation_before_and_after(study, trained):

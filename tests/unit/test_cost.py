@@ -8,9 +8,11 @@ import torchvision
 from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_model
 from dianet_lab.analysis.cost import crossover, describe, saved_bytes, units_by_depth
 from dianet_lab.attention.registry import UNITS
+from dianet_lab.backbones.registry import BACKBONES, get_backbone
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.model_config import ARMS
+from dianet_lab.models import count_attention_parameters
 from dianet_lab.training.fine_tune import batches, fine_tune, torchvision_resnet
 
 
@@ -79,6 +81,15 @@ class TestDepth:
         table = self.COSTS.pivot(index="blocks", columns="arm", values="parameters")
         assert set(table["DIA"]) == {218_848}
         assert (table["SE per block"] == 11_228 * table.index).all()
+
+    @pytest.mark.parametrize("backbone", sorted(BACKBONES))
+    @pytest.mark.parametrize("arm", ["DIA", "SE per block", "plain"])
+    def test_units_counted_alone_are_those_of_the_network(self, backbone, arm):
+        step, rest = get_backbone(backbone).rule()
+        depths = [step * blocks + rest for blocks in (1, 3)]
+        counted = units_by_depth(backbone, depths, {arm: ARMS[arm]}, width=4)["parameters"]
+        built = [ModelConfig(backbone=backbone, depth=depth, width=4, attention=ARMS[arm]) for depth in depths]
+        assert list(counted) == [count_attention_parameters(build_model(config)) for config in built]
 
     def test_dia_gets_cheaper_at_20_blocks_a_stage(self):
         """paper-facts, section 3.2: from depth 182 on."""

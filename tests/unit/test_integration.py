@@ -240,14 +240,14 @@ class TestLayerStates:
         )
 
     def test_come_from_a_network_with_h_and_squeezes(self):
-        config = RunConfig(data=DataConfig(train_size=30, test_limit=20))
+        config = RunConfig(data=DataConfig(train_size=20, test_limit=30))
         train, test = reference_images(config), shown_images(config)
         model = build_model(ModelConfig(depth=20, width=8), 1, 10).eval()
         found, direct = layer_states(model, train, test), capture_data(model, test, ["h", "squeeze"])
         assert [states.quantity for states in found] == ["h"] * 3
         np.testing.assert_allclose(found[2].states.test, direct[2]["h"].values)
         np.testing.assert_allclose(found[2].squeezes.test, direct[2]["squeeze"].values)
-        assert found[0].states.train.shape == (30, 3, 8)
+        assert found[0].states.train.shape == (20, 3, 8)
 
     def test_a_unit_without_a_state_gives_its_gates(self):
         gate = xr.DataArray(np.ones((4, 2, 3)), dims=("image", "block", "channel"), coords={"block": [1, 2]})
