@@ -178,7 +178,8 @@ def warm_up() -> BaseContext:
     if START == "forkserver":
         from multiprocessing import forkserver
 
-        context.set_forkserver_preload([__name__, "dianet_lab.data.digits"])
+        # An optimiser imports the last of these when it is first made, which takes longer than all else of a short run.
+        context.set_forkserver_preload([__name__, "dianet_lab.data.digits", "torch._dynamo"])
         with _worker_environment(), _signals_ignored():
             forkserver.ensure_running()
     return context
