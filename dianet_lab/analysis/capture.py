@@ -45,11 +45,13 @@ class Trace:
         self._stages = stages
         self._state: dict[int, Any] = {}
         self._seen: dict[Position, dict[str, list[Tensor]]] = {position: {} for position in self.positions}
+        self._calls = dict.fromkeys(self.positions, 0)
 
     def record(self, position: Position, gate: Tensor, state: Any, squeeze: Tensor | None) -> None:
         """Keep one call of one hook point."""
         stage, block = position
         attention = self._stages[stage]
+        self._calls[position] += 1
         first = block == attention.share_from
         values = {"squeeze": squeeze, "gate": _channelwise(gate)}
         if state is not None:
@@ -62,7 +64,8 @@ class Trace:
         kept = self._seen[position]
         for name, value in values.items():
             if value is not None and name.partition(".")[0] in self.quantities:
-                kept.setdefault(name, []).append(value.detach().float().cpu())
+                # A copy: a gate that sees no image is a view of its parameter, which may change afterwards.
+                kept.setdefault(name, []).append(value.detach().to("cpu", torch.float32, copy=True))
 
     def _cell_gates(self, attention: StageAttention, block: int, squeeze: Tensor, before: Any) -> dict[str, Tensor]:
         """i, f, g, o, which the unit does not hand out: computed again from the squeeze and the state before."""
@@ -82,9 +85,10 @@ class Trace:
 
     def check(self) -> None:
         """Raise LabError where the forward passes left a position unseen, or saw one more often than another."""
-        calls = {position: max(map(len, kept.values()), default=0) for position, kept in self._seen.items()}
-        if len(set(calls.values())) > 1 or 0 in calls.values():
-            raise LabError(f"hook points were not called alike: {calls}; run whole forward passes inside capture()")
+        if len(set(self._calls.values())) > 1 or 0 in self._calls.values():
+            raise LabError(
+                f"hook points were not called alike: {self._calls}; run whole forward passes inside capture()"
+            )
 
     def has(self, quantity: str) -> bool:
         """Whether ``quantity`` was kept."""
@@ -99,7 +103,9 @@ class Trace:
         blocks = [block for number, block in self.positions if number == stage]
         if not blocks or quantity not in self._seen[stage, blocks[0]]:
             has, last = sorted(self._seen[self.positions[0]]), self.positions[-1][0]
-            raise LabError(f"no {quantity!r} of stage {stage}: this trace has {', '.join(has)} of stages 0 to {last}")
+            raise LabError(
+                f"no {quantity!r} of stage {stage}: this trace has {', '.join(has) or 'nothing'} of stages 0 to {last}"
+            )
         values = torch.stack([torch.cat(self._seen[stage, block][quantity]) for block in blocks], dim=1)
         dims = ("image", "block", "channel", "y", "x")[: values.dim()]
         return xr.DataArray(values.numpy(), dims=dims, coords={"block": blocks}, name=quantity, attrs={"stage": stage})

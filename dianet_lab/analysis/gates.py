@@ -13,10 +13,11 @@ from torch import nn
 from dianet_lab.analysis.capture import capture_images
 from dianet_lab.analysis.similarity import layer_correlation, mean_off_diagonal
 from dianet_lab.config import RunConfig
+from dianet_lab.data.draw import stratified_order
 from dianet_lab.data.images import ImageData
 from dianet_lab.data.sources import load_data
 from dianet_lab.models import build_model
-from dianet_lab.seeding import seed_of
+from dianet_lab.seeding import digest_of, seed_of
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
 
@@ -118,9 +119,13 @@ def networks(
 
 
 def reference_images(config: RunConfig) -> ImageData:
-    """Those of a run's own training images that means and norms are estimated on: at most as many as are shown."""
+    """Those of a run's own training images that means and norms are estimated on: at most as many as are shown.
+
+    Each class has its share, also of images that are sorted by class.
+    """
     train = load_data(config.data, config.seed).train
-    return train.select(torch.arange(min(_limit(config), len(train))))
+    order = stratified_order(train.labels.numpy(), digest_of("reference images"))
+    return train.select(np.sort(order[: _limit(config)]))
 
 
 def pixels_shuffled(data: ImageData) -> ImageData:

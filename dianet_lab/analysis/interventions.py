@@ -94,7 +94,8 @@ class SetState(Intervention):
 class HoldForget(Intervention):
     """Hold the forget gate of a DIA-LSTM at given values; i, g and o are computed as ever, and so are c, h and gate.
 
-    A capture sees the c, h and gate that come of it, and as ``f`` what the cell would have computed.
+    A capture sees the c, h and gate that come of it, and as ``f`` what the cell would have computed. Under the memory
+    ``clock`` no image's state goes on, so that there is nothing that could be held.
 
     Args:
         forget: a number, ``[channel]`` or ``[batch, channel]``.
@@ -109,6 +110,10 @@ class HoldForget(Intervention):
         state = unit.incoming(call.squeeze, call.before)
         cell = unit.cells[0]
         i, f, g, o = cell.gates(call.squeeze, state.h[0], *call.attention.embedding_of(call.position[1]))
+        if call.attention.clock is not None:
+            raise LabError(
+                f"stage {call.position[0]}: under the memory 'clock' no state of an image goes on to be held"
+            )
         held = _spread(_like(self.forget, f), f, "forget", call.position)
         h, c = cell.update(i, held, g, o, state.c[0])
         return unit.gate(h), LSTMState(h[None], c[None])

@@ -150,7 +150,11 @@ def state_effects(
                 for mode, moved, logits in both_modes(model, run, stage, index, change):
                     gates += [which | {"mode": mode} | row for row in _moved(run, stage, index, moved)]
                     outputs.append(which | {"mode": mode} | _outputs(run, logits))
-    return pd.DataFrame(gates), pd.DataFrame(outputs)
+    which = ["kind", "mode", "stage", "source"]
+    return (
+        pd.DataFrame(gates, columns=[*which, "target", "effect"]),
+        pd.DataFrame(outputs, columns=[*which, "accuracy", "flips", "kl"]),
+    )
 
 
 def _through_memory(model: nn.Module, run: Recorded, stage: int, *changes: Intervention) -> Tensor:
@@ -169,7 +173,7 @@ def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit:
     run, reference = recorded(model, images, limit), recorded(model, train, len(train))
     rows = []
     for stage, forget in enumerate(reference.forget):
-        if forget is None or len(run.states[stage]["h"]) > 1:
+        if forget is None or len(run.states[stage]["h"]) > 1 or attentions(model)[stage].clock is not None:
             continue
         means = forget.mean(0)
         for held in ("mean", "1", "0"):
@@ -242,7 +246,7 @@ def memory_map(model: nn.Module, images: ImageData, seed: int = 0, limit: int = 
             new = {name: part[:, :, index][:, order] for name, part in run.states[stage].items()}
             moved = _through_memory(model, run, stage, SetState(stage, block, **new))
             rows += [{"stage": stage, "source": block} | row for row in _moved(run, stage, index, moved)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["stage", "source", "target", "effect"])
 
 
 def by_distance(effects: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def measure_memory(networks: Iterable[Network], limit: int) -> MemoryFrames:
     """Intervene on the states of each network, for the first ``limit`` of its test images.
 
     Raises:
-        LabError: a network without a memory.
+        LabError: a network without a memory; none with two blocks a stage.
     """
     parts: tuple[list, list, list] = ([], [], [])
     for network in networks:
@@ -38,7 +38,10 @@ def measure_memory(networks: Iterable[Network], limit: int) -> MemoryFrames:
         found.append(forget_effects(model, images, train, limit))
         for kept, frame in zip(parts, found, strict=True):
             kept.append(frame.assign(arm=network.name, seed=which["seed"]))
-    return MemoryFrames(*(pd.concat(kept, ignore_index=True) for kept in parts))
+    found = MemoryFrames(*(pd.concat(kept, ignore_index=True) for kept in parts))
+    if found.gates.empty:
+        raise LabError("no stage of these networks has two blocks with a gate, so no state goes from one to another")
+    return found
 
 
 def arms_with_memory(seen: Subject) -> list[str]:
@@ -47,7 +50,8 @@ def arms_with_memory(seen: Subject) -> list[str]:
     Raises:
         LabError: none does, so that there is no memory to change.
     """
-    units = {arm: [unit for stage in attentions(seen.one(arm).model) for unit in stage.units] for arm in seen.arms}
+    first = {arm: next(iter(seen.networks([arm], ["end"])), None) for arm in seen.arms}  # None: no run finished
+    units = {arm: [u for a in attentions(net.model) for u in a.units] for arm, net in first.items() if net}
     found = [arm for arm, each in units.items() if all(getattr(unit, "recurrent", False) for unit in each)]
     if not found:
         raise LabError(f"{', '.join(seen.arms)}: the units have no memory, so there is none to change or to follow")

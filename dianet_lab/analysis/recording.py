@@ -66,7 +66,7 @@ def load_recording(path: Path | str, quantities: Iterable[str] | None = None) ->
             return joined(_read_batch(archive, about, number, wanted, path) for number in range(about["batches"]))
     except FileNotFoundError:
         raise DataError(f"there is no recording {path}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, OSError) as error:
         reason = error.args[0] if error.args else type(error).__name__
         raise DataError(f"{path} is no recording of this lab, or it is damaged ({reason}): capture it again") from None
 

@@ -113,12 +113,15 @@ def look(
 
 
 def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
-    """The networks of the study ``vectors``: drawn are its first seed's.
+    """The networks of the study ``vectors``: drawn are those of the first seed at which all that are drawn finished.
 
     Args:
         frame: what ``run_study`` gave.
+
+    Raises:
+        LabError: there is no such seed.
     """
-    main, seed = next(iter(study.arms)), study.seeds[0]
+    main, seed = next(iter(study.arms)), _whole_seed(study, frame)
     config = study.config(main, seed)
     test = shown_images(config)
     untrained = build_model(config.model, test.in_channels, test.num_classes, seed).eval()
@@ -139,6 +142,17 @@ def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
         wording.casualties_sentence(frame),
         {"configuration": study.base, "seeds": list(study.seeds), "run_ids": list(frame["run_id"])},
         lambda: _ways(store, {arm: study.config(arm, seed).run_id for arm in DRAWN}, test),
+    )
+
+
+def _whole_seed(study: Study, frame: pd.DataFrame) -> int:
+    finished = frame[frame["status"] == "finished"]
+    for seed in study.seeds:
+        if set(DRAWN) <= set(finished.loc[finished["seed"] == seed, "arm"]):
+            return seed
+    raise LabError(
+        f"no seed at which {', '.join(DRAWN)} all finished, so they can't be drawn beside each other: see "
+        "which diverged or failed with `dianet-lab runs list`, or ask for more seeds"
     )
 
 

@@ -55,8 +55,10 @@ def test_means_and_norms_are_estimated_on_no_more_training_images_than_are_shown
     few = tiny.override({"data.test_limit": 25})
     train, used = load_data(few.data, few.seed).train, reference_images(few)
     assert len(train) == 40 and len(used) == len(shown_images(few)) == 25
-    torch.testing.assert_close(used.images, train.images[:25], rtol=0, atol=0)
-    assert len(reference_images(tiny)) == 40
+    # Images that are sorted by class give all classes too.
+    shares = 25 / 40 * torch.bincount(train.labels, minlength=10)
+    assert ((torch.bincount(used.labels, minlength=10) - shares).abs() < 1).all()
+    torch.testing.assert_close(reference_images(tiny).images, train.images, rtol=0, atol=0)
 
 
 def test_ranges_are_those_of_the_activation_before_and_after(study, trained):

@@ -7,7 +7,8 @@ import torch
 from dianet_lab import AttentionConfig, ModelConfig, build_model
 from dianet_lab.analysis import memory
 from dianet_lab.analysis.capture import capture_data
-from dianet_lab.analysis.gates import reference_images, shown_images
+from dianet_lab.analysis.gates import Network, reference_images, shown_images
+from dianet_lab.analysis.memory_frames import measure_memory
 from dianet_lab.analysis.planted import BLOCKS, SCENARIOS, SOURCE, TARGET, TRUTHS, planted
 from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.errors import LabError
@@ -99,6 +100,16 @@ class TestStateEffects:
         held = memory.forget_effects(planted("neighbours copy", 0), *digits, limit=60).set_index(["held", "mode"])
         assert held.loc["mean", "effect"].max() < 1e-5 and held.loc["mean", "flips"].max() == 0
         assert held.loc["0", "effect"].min() > 0.5
+
+    def test_under_the_clock_no_forget_gate_is_held(self, digits):
+        model = build_model(ModelConfig(depth=14, attention=AttentionConfig(memory="clock")), 1, 10)
+        assert memory.forget_effects(model, *digits, limit=20).empty
+
+    def test_one_block_a_stage_is_refused_in_a_sentence(self, digits):
+        network = Network({"arm": "DIA", "seed": 0, "when": "end"}, build_model(ModelConfig(depth=8), 1, 10), *digits)
+        with pytest.raises(LabError, match="no stage of these networks has two blocks"):
+            measure_memory([network], limit=20)
+        assert memory.memory_map(network.model, digits[0]).empty
 
 
 class TestReach:

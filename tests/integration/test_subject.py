@@ -13,6 +13,7 @@ from pytorchcv.models.diaresnet_cifar import get_diaresnet_cifar
 
 from dianet_lab.analysis import subject
 from dianet_lab.analysis.gates import gate_measures
+from dianet_lab.analysis.memory_frames import arms_with_memory
 from dianet_lab.config import DataConfig
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import LabError
@@ -139,6 +140,24 @@ class TestStudy:
         assert len(list(seen.networks())) == 2 * 6
         assert [n.which["when"] for n in seen.networks(["DIA"])] == ["start", "end"]
         assert seen.one().which == {"arm": "DIA", "seed": 0, "when": "end"}
+
+    def test_draws_the_first_seed_at_which_all_that_are_drawn_finished(self):
+        store, study = RunStore(), get_study("vectors", "smoke", seeds=2, epochs=1)
+        frame = run_study(study, store, workers=1)
+        frame.loc[(frame["seed"] == 0) & (frame["arm"] == "SE shared"), "status"] = "diverged"
+        seen = subject.of_study(study, store, frame)
+        for view, arm in zip(seen.views, subject.DRAWN, strict=False):
+            expected = store.load_model(study.config(arm, 1).run_id).state_dict()
+            assert all(torch.equal(value, expected[name]) for name, value in view.model.state_dict().items())
+        frame.loc[frame["arm"] == "DIA", "status"] = "failed"
+        with pytest.raises(LabError, match="no seed at which DIA, SE shared, SE per block all finished"):
+            subject.of_study(study, store, frame)
+
+    def test_an_arm_of_which_no_run_finished_has_no_memory_to_look_at(self, monkeypatch):
+        seen = subject.look(get_study("vectors", "smoke", seeds=1, epochs=1), RunStore(), workers=1)
+        finished, lost = seen.networks, "per block, carried"
+        object.__setattr__(seen, "networks", lambda arms, when: [] if arms == [lost] else finished(arms, when))
+        assert lost in seen.arms and arms_with_memory(seen) == ["DIA"]
 
     def test_shuffled_pixels_keep_their_ink(self):
         study = get_study("vectors", "smoke", seeds=1, epochs=1)

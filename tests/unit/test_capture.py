@@ -125,6 +125,25 @@ class TestTraps:
         with pytest.raises(LabError, match="no 'h'.*gate, squeeze"):
             trace.array("h", 0)
 
+    @pytest.mark.parametrize("unit, quantity", [("se", "h"), ("gru", "i"), ("lstm", "map")])
+    def test_of_nothing_that_a_unit_has_is_an_empty_trace(self, unit, quantity):
+        model = network(AttentionConfig(unit=unit))
+        with capture(model, [quantity]) as trace:
+            model(IMAGES)
+        assert not trace.has(quantity)
+        with pytest.raises(LabError, match="this trace has nothing"):
+            trace.array(quantity, 0)
+
+    @pytest.mark.parametrize("unit", ["static", "scalar", "constant"])
+    def test_of_a_gate_that_is_a_parameter_keeps_what_it_was(self, unit):
+        model = network(AttentionConfig(unit=unit))
+        with torch.no_grad(), capture(model, ["gate"]) as trace:
+            model(IMAGES)
+            before = trace.array("gate", 1).values.copy()
+            for tensor in model.state_dict().values():
+                tensor.zero_()
+        np.testing.assert_array_equal(trace.array("gate", 1).values, before)
+
 
 class TestOverADataSet:
     def test_images_carry_their_id_class_and_whether_they_are_right(self):

@@ -182,6 +182,8 @@ class TestRefusals:
             traced(network(AttentionConfig(unit="se")), SetState(0, 0, h=0.0))
         with pytest.raises(LabError, match="only a DIA-LSTM of one cell"):
             traced(network(AttentionConfig(unit="gru")), HoldForget(0, 1))
+        with pytest.raises(LabError, match="under the memory 'clock' no state of an image"):
+            traced(network(AttentionConfig(memory="clock")), HoldForget(0, 1))
 
     def test_a_compiled_and_a_plain_model(self):
         with pytest.raises(LabError, match="is compiled"), intervene(torch.compile(network()), Replace()):

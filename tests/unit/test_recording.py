@@ -111,6 +111,15 @@ def test_a_flipped_bit_in_an_array_is_always_seen(whole, tmp_path):
         load_recording(file)
 
 
+def test_an_entry_that_a_flipped_bit_calls_encrypted_is_refused(whole, tmp_path):
+    content = bytearray(whole[0])
+    content[content.rindex(b"PK\x01\x02") + 8] ^= 1
+    file = tmp_path / "flipped.zip"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="damaged.*encrypted"):
+        load_recording(file)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 def test_a_cut_file_is_refused(share, whole, tmp_path):
     file = tmp_path / "cut.zip"
