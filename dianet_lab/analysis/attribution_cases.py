@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 from torch import nn
 
 from dianet_lab.analysis.attribution import STEPS, Attributions, attribute, joined, mean_gates
 from dianet_lab.analysis.gates import UNTRAINED, Network, pixels_shuffled
 from dianet_lab.analysis.subject import SHUFFLED, Subject
 from dianet_lab.analysis.under import logits_under
-from dianet_lab.data.draw import stratified_order
 from dianet_lab.data.images import ImageData
-from dianet_lab.seeding import digest_of
 from dianet_lab.studies.contrast import Contrast, minus
 
 COUNT = 100
@@ -31,8 +28,7 @@ class Case(NamedTuple):
 
 def some_images(data: ImageData, count: int = COUNT) -> ImageData:
     """At most ``count`` images, each class with its share: the same ones for all networks that are shown ``data``."""
-    order = stratified_order(data.labels.numpy(), digest_of("images that are explained"))
-    return data.select(np.sort(order[:count]))
+    return data.stratified(count, "images that are explained")
 
 
 def cases(seen: Subject, count: int = COUNT, controls_only: bool = False) -> Iterator[Case]:

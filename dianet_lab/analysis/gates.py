@@ -13,11 +13,10 @@ from torch import nn
 from dianet_lab.analysis.capture import capture_images
 from dianet_lab.analysis.similarity import layer_correlation, mean_off_diagonal
 from dianet_lab.config import RunConfig
-from dianet_lab.data.draw import stratified_order
 from dianet_lab.data.images import ImageData
 from dianet_lab.data.sources import load_data
 from dianet_lab.models import build_model
-from dianet_lab.seeding import digest_of, seed_of
+from dianet_lab.seeding import seed_of
 from dianet_lab.studies.store import RunStore
 from dianet_lab.studies.study import Study
 
@@ -123,9 +122,7 @@ def reference_images(config: RunConfig) -> ImageData:
 
     Each class has its share, also of images that are sorted by class.
     """
-    train = load_data(config.data, config.seed).train
-    order = stratified_order(train.labels.numpy(), digest_of("reference images"))
-    return train.select(np.sort(order[: _limit(config)]))
+    return load_data(config.data, config.seed).train.stratified(_limit(config), "reference images")
 
 
 def pixels_shuffled(data: ImageData) -> ImageData:

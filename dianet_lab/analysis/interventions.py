@@ -104,19 +104,24 @@ class HoldForget(Intervention):
     forget: Values = 1.0
 
     def __call__(self, call: Call) -> tuple[Tensor, Any]:
-        unit = call.attention.units[call.attention.owner[call.position[1]]]
-        if not isinstance(unit, DIALSTM) or len(unit.cells) > 1 or "f" not in unit.cells[0].order:
-            raise LabError(f"stage {call.position[0]}: only a DIA-LSTM of one cell has a forget gate that can be held")
+        stage, block = call.position
+        if reason := why_not_held(call.attention, block):
+            raise LabError(f"stage {stage}: {reason}")
+        unit = call.attention.units[call.attention.owner[block]]
         state = unit.incoming(call.squeeze, call.before)
         cell = unit.cells[0]
-        i, f, g, o = cell.gates(call.squeeze, state.h[0], *call.attention.embedding_of(call.position[1]))
-        if call.attention.clock is not None:
-            raise LabError(
-                f"stage {call.position[0]}: under the memory 'clock' no state of an image goes on to be held"
-            )
+        i, f, g, o = cell.gates(call.squeeze, state.h[0], *call.attention.embedding_of(block))
         held = _spread(_like(self.forget, f), f, "forget", call.position)
         h, c = cell.update(i, held, g, o, state.c[0])
         return unit.gate(h), LSTMState(h[None], c[None])
+
+
+def why_not_held(attention: StageAttention, block: int) -> str:
+    """Why :class:`HoldForget` can't hold the forget gate of a block; empty if it can."""
+    unit = attention.units[attention.owner[block]]
+    if not isinstance(unit, DIALSTM) or len(unit.cells) > 1 or "f" not in unit.cells[0].order:
+        return "only a DIA-LSTM of one cell has a forget gate that can be held"
+    return "" if attention.clock is None else "under the memory 'clock' no state of an image goes on to be held"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dianet_lab.analysis.capture import CELL_GATES, USUAL, capture
-from dianet_lab.analysis.interventions import HoldForget, Intervention, Replace, SetState, intervene
+from dianet_lab.analysis.interventions import HoldForget, Intervention, Replace, SetState, intervene, why_not_held
 from dianet_lab.analysis.points import attentions
 from dianet_lab.analysis.under import walk
 from dianet_lab.data.batches import evaluation_batches
@@ -172,10 +172,10 @@ def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit:
     """
     run, reference = recorded(model, images, limit), recorded(model, train, len(train))
     rows = []
-    for stage, forget in enumerate(reference.forget):
-        if forget is None or len(run.states[stage]["h"]) > 1 or attentions(model)[stage].clock is not None:
+    for stage, attention in enumerate(attentions(model)):
+        if why_not_held(attention, run.blocks[stage][0]):
             continue
-        means = forget.mean(0)
+        means = reference.forget[stage].mean(0)
         for held in ("mean", "1", "0"):
             values = [mean if held == "mean" else float(held) for mean in means]
             each = [HoldForget(stage, b, forget=v) for b, v in zip(run.blocks[stage], values, strict=True)]

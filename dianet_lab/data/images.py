@@ -4,8 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from dianet_lab.data.draw import stratified_order
+from dianet_lab.seeding import digest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,16 @@ class ImageData:
         indices = torch.as_tensor(indices)
         picked = {name: getattr(self, name)[indices] for name in ("images", "labels", "index")}
         return dataclasses.replace(self, **picked)
+
+    def stratified(self, count: int, draw: str) -> "ImageData":
+        """At most ``count`` of the images, each class with its share, in the order of this part.
+
+        Args:
+            draw: what they are for, which decides which ones: the same at every call.
+        """
+        if count >= len(self):
+            return self
+        return self.select(np.sort(stratified_order(self.labels.numpy(), digest_of(draw))[:count]))
 
 
 class Splits(NamedTuple):

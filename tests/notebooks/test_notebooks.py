@@ -87,6 +87,7 @@ class TestRun:
     def test_alone_under_papermill_from_the_root_of_the_repository(self, name, lab_home, tmp_path):
         command = [sys.executable, "-m", "papermill", f"notebooks/{name}.ipynb", str(tmp_path / "out.ipynb")]
         options = ["-k", "python3", "-p", "profile", "smoke", "-p", "epochs", "1", "-p", "seeds", "1"]
+        options += ["--no-progress-bar"]
         done = subprocess.run(command + options, cwd=ROOT, env=environment(lab_home), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
         check_record(lab_home / "results" / "smoke" / name)

@@ -5,10 +5,10 @@ import pytest
 import torch
 import torchvision
 
-from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_model
+from dianet_lab import AttentionConfig, ModelConfig, attach_attention, build_model, list_backbones
 from dianet_lab.analysis.cost import crossover, describe, saved_bytes, units_by_depth
 from dianet_lab.attention.registry import UNITS
-from dianet_lab.backbones.registry import BACKBONES, get_backbone
+from dianet_lab.backbones.registry import get_backbone
 from dianet_lab.data.sources import load_data
 from dianet_lab.errors import ConfigError, LabError
 from dianet_lab.model_config import ARMS
@@ -82,7 +82,7 @@ class TestDepth:
         assert set(table["DIA"]) == {218_848}
         assert (table["SE per block"] == 11_228 * table.index).all()
 
-    @pytest.mark.parametrize("backbone", sorted(BACKBONES))
+    @pytest.mark.parametrize("backbone", list_backbones())
     @pytest.mark.parametrize("arm", ["DIA", "SE per block", "plain"])
     def test_units_counted_alone_are_those_of_the_network(self, backbone, arm):
         step, rest = get_backbone(backbone).rule()
