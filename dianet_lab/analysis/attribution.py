@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-import xarray as xr
 from captum.attr import FeatureAblation, IntegratedGradients
 from torch import Tensor, nn
 
-from dianet_lab.analysis.capture import by_position, capture, capture_batches
+from dianet_lab.analysis.capture import FACTORS, by_position, capture, capture_batches, multiplied
 from dianet_lab.analysis.interventions import Replace, intervene
 from dianet_lab.analysis.points import Position, hook_points
 from dianet_lab.data.batches import evaluation_batches
@@ -37,8 +36,6 @@ LARGE = 0.05
 
 NOISE = 1e-5
 """Logits: a smaller delta is rounding in float32, and attributions that are smaller in sum are none."""
-
-QUANTITIES = ("gate", "map")
 
 Baseline = Mapping[Position, Tensor]
 
@@ -82,8 +79,8 @@ def centred_logits(model: nn.Module, positions: Sequence[Position]) -> Callable[
 def mean_gates(model: nn.Module, data: ImageData) -> dict[Position, Tensor]:
     """The mean gate of every position over the images of ``data``, ``[channel]``: one that does not listen."""
     sums: dict[Position, Tensor] = {}
-    for stages in capture_batches(model, data, QUANTITIES):
-        for position, gates in by_position(map(_whole, stages)).items():
+    for stages in capture_batches(model, data, FACTORS):
+        for position, gates in by_position(map(multiplied, stages)).items():
             sums[position] = sums.get(position, 0.0) + gates.double().sum(0)
     if not sums:
         raise LabError("no mean gate: the data set is empty")
@@ -120,9 +117,9 @@ def attribute(
     parts: list[Attributions] = []
     for images, labels in evaluation_batches(data, min(rows, IMAGES), device=device):
         ids = data.index[start : (start := start + len(labels))].numpy()
-        with torch.no_grad(), capture(model, QUANTITIES) as trace:
+        with torch.no_grad(), capture(model, FACTORS) as trace:
             predicted = model(images).argmax(1)
-        found = by_position(map(_whole, trace.datasets()))
+        found = by_position(map(multiplied, trace.datasets()))
         gates = [found[position].to(device) for position in positions]
         ends = [_baseline(baseline, position, gate) for position, gate in zip(positions, gates, strict=True)]
         for asked, target in _targets(labels, predicted, mistakes):
@@ -205,11 +202,6 @@ def _targets(labels: Tensor, predicted: Tensor, mistakes: bool) -> Iterator[tupl
     wrong = (predicted != labels).nonzero().flatten()
     if mistakes and len(wrong):
         yield wrong, predicted
-
-
-def _whole(stage: xr.Dataset) -> xr.DataArray:
-    """The gates of a stage as they multiply the branch: of a spatial gate the map, else ``[image, block, channel]``."""
-    return stage["map"] if "map" in stage else stage["gate"]
 
 
 def _baseline(baseline: Baseline | float, position: Position, gates: Tensor) -> Tensor:

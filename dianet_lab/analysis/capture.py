@@ -23,6 +23,8 @@ USUAL = ("gate", "squeeze", *STATES)
 
 ALL = (*USUAL, *CELL_GATES)
 QUANTITIES = (*ALL, "map")
+FACTORS = ("gate", "map")
+"""What a branch is multiplied by: see :func:`multiplied`."""
 
 
 class Trace:
@@ -205,6 +207,15 @@ def joined(batches: Iterable[list[xr.Dataset]]) -> list[xr.Dataset]:
     if not parts:
         raise LabError("no image was captured: the data set is empty")
     return [xr.concat(stage, "image", combine_attrs="override") for stage in parts]
+
+
+def multiplied(stage: xr.Dataset) -> xr.DataArray:
+    """The gates of a stage as they multiply the branch: a spatial gate's ``map``, else ``[image, block, channel]``.
+
+    Args:
+        stage: with :data:`FACTORS` captured.
+    """
+    return stage["map"] if "map" in stage else stage["gate"]
 
 
 def by_position(stages: Iterable[xr.DataArray]) -> dict[Position, Tensor]:

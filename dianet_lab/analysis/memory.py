@@ -14,18 +14,12 @@ from torch import Tensor, nn
 from dianet_lab.analysis.capture import CELL_GATES, USUAL, capture
 from dianet_lab.analysis.interventions import HoldForget, Intervention, Replace, SetState, intervene, why_not_held
 from dianet_lab.analysis.points import attentions
+from dianet_lab.analysis.state_changes import KINDS, changed_state, looked_at
 from dianet_lab.analysis.under import walk
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.images import ImageData
 from dianet_lab.errors import LabError
 from dianet_lab.seeding import seed_of
-
-RANDOM = {"random": "other class", "random, as zero": "zero", "random, as mean": "mean"}
-"""Controls for the size of a change: the state plus a random vector as long as that change's way."""
-
-KINDS = ("zero", "random, as zero", "mean", "random, as mean", "same class", "other class", "random")
-"""What the state of an image becomes: zero; the block's mean over training images; that of another image of the same
-class or of another one; or as in :data:`RANDOM`."""
 
 MODES = ("total", "memory")
 LIMIT = 250
@@ -57,15 +51,15 @@ class Recorded:
 
 
 @torch.no_grad()
-def recorded(model: nn.Module, data: ImageData, limit: int = LIMIT) -> Recorded:
-    """The first ``limit`` images through a model in eval mode, in one batch.
+def recorded(model: nn.Module, data: ImageData) -> Recorded:
+    """All images of ``data`` through a model in eval mode, in one batch.
 
     Raises:
         LabError: a unit without a memory, or one that sees whole branches.
     """
     model.eval()
     device = next(model.parameters()).device
-    batch, labels = next(evaluation_batches(data, min(limit, len(data)), device=device))
+    batch, labels = next(evaluation_batches(data, len(data), device=device))
     with capture(model, (*USUAL, *CELL_GATES)) as trace:
         logits = model(batch)
     if not (trace.has("h") and trace.has("squeeze")):
@@ -84,68 +78,37 @@ def _all_cells(stage, name: str) -> Tensor:
     return torch.stack([torch.from_numpy(stage[key].values) for key in (*lower, name)])
 
 
-def donors(labels: Tensor, same: bool, generator: torch.Generator) -> Tensor:
-    """For each image another one of the same class, or one of another class; itself where there is none."""
-    chosen = torch.arange(len(labels))
-    for label in labels.unique():
-        mine, others = (labels == label).nonzero()[:, 0], (labels != label).nonzero()[:, 0]
-        count = len(mine)
-        if same and count > 1:  # so many places on, round about, but never back at itself
-            steps = torch.randint(1, count, (count,), generator=generator)
-            chosen[mine] = mine[(torch.arange(count) + steps) % count]
-        elif not same and len(others):
-            chosen[mine] = others[torch.randint(len(others), (count,), generator=generator)]
-    return chosen
-
-
-def changed_state(
-    kind: str, here: dict[str, Tensor], mean: dict[str, Tensor], labels: Tensor, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """What the state after one block becomes.
-
-    Args:
-        kind: of :data:`KINDS`.
-        here: its parts, each ``[cells, image, channel]``; ``mean`` likewise ``[cells, 1, channel]``.
-    """
-    if kind in RANDOM:
-        return _as_far(changed_state(RANDOM[kind], here, mean, labels, generator), here, generator)
-    if kind == "zero":
-        return {name: torch.zeros_like(part) for name, part in here.items()}
-    if kind == "mean":
-        return {name: mean[name].expand_as(part) for name, part in here.items()}
-    order = donors(labels, kind == "same class", generator)
-    return {name: part[:, order] for name, part in here.items()}
-
-
-def _as_far(there: dict[str, Tensor], here: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-    """Each image's state plus a random vector as long as the way from here to there, all parts together."""
-    noise = {name: torch.randn(part.shape, generator=generator) for name, part in here.items()}
-    way = sum(((there[name] - part) ** 2).sum((0, 2)) for name, part in here.items()).sqrt()
-    length = sum((part**2).sum((0, 2)) for part in noise.values()).sqrt()
-    return {name: part + noise[name] * (way / length)[:, None] for name, part in here.items()}
-
-
 def state_effects(
     model: nn.Module, images: ImageData, train: ImageData, limit: int = LIMIT, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Change the state behind every block but the last of each stage, in every way, in both modes.
 
+    Args:
+        images: that are shown, and whose states may be put in the place of another's.
+        train: over whose states the mean is taken.
+        limit: of ``images``, whose states are changed (:func:`looked_at`).
+        seed: decides whose states an image gets.
+
     Returns:
         gates: a row a change and later block: ``kind, mode, stage, source, target, effect``: how far the gates of block
             ``target`` move (root mean square over images and channels) over their standard deviation over images.
-        outputs: a row a change: ``kind, mode, stage, source, accuracy, flips, kl``; ``flips`` is the share of images
-            whose predicted class changes, ``kl`` the mean divergence (nats) of the class probabilities from the intact.
+        outputs: a row a change: ``kind, mode, stage, source, images, accuracy, flips, kl``; ``flips`` is the share of
+            the ``images`` whose predicted class changes, ``kl`` the mean divergence (nats) of the class probabilities
+            from the intact.
     """
-    run, reference = recorded(model, images, limit), recorded(model, train, len(train))
+    chosen = looked_at(images, limit)
+    run, pool, reference = (recorded(model, data) for data in (chosen, images, train))
+    mine = torch.isin(images.index, chosen.index)
     gates, outputs = [], []
     for stage, blocks in enumerate(run.blocks):
         for index, block in enumerate(blocks[:-1]):
-            here = {name: part[:, :, index] for name, part in run.states[stage].items()}
+            here = {name: part[:, :, index] for name, part in pool.states[stage].items()}
             mean = {name: part[:, :, index].mean(1, keepdim=True) for name, part in reference.states[stage].items()}
             for kind in KINDS:
                 # Anew for each kind, so that "random" is as long as the way to the very images of "other class".
                 generator = torch.Generator().manual_seed(seed_of("state effects", seed, stage, block))
-                change = SetState(stage, block, **changed_state(kind, here, mean, run.labels, generator))
+                new = changed_state(kind, here, mean, pool.labels, generator)
+                change = SetState(stage, block, **{name: part[:, mine] for name, part in new.items()})
                 which = {"kind": kind, "stage": stage, "source": block}
                 for mode, moved, logits in both_modes(model, run, stage, index, change):
                     gates += [which | {"mode": mode} | row for row in _moved(run, stage, index, moved)]
@@ -153,7 +116,7 @@ def state_effects(
     which = ["kind", "mode", "stage", "source"]
     return (
         pd.DataFrame(gates, columns=[*which, "target", "effect"]),
-        pd.DataFrame(outputs, columns=[*which, "accuracy", "flips", "kl"]),
+        pd.DataFrame(outputs, columns=[*which, "images", "accuracy", "flips", "kl"]),
     )
 
 
@@ -167,10 +130,10 @@ def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit:
     """Hold the forget gates of a stage at their mean over training images, or at 1 (nothing is forgotten) or 0.
 
     Returns:
-        ``held, mode, stage, effect`` (as in :func:`state_effects`, mean over the stage's blocks), ``accuracy, flips,
-        kl``; without a row for a stage whose unit has no forget gate that can be held.
+        ``held, mode, stage, effect`` (as in :func:`state_effects`, mean over the stage's blocks), ``images, accuracy,
+        flips, kl``; without a row for a stage whose unit has no forget gate that can be held.
     """
-    run, reference = recorded(model, images, limit), recorded(model, train, len(train))
+    run, reference = recorded(model, looked_at(images, limit)), recorded(model, train)
     rows = []
     for stage, attention in enumerate(attentions(model)):
         if why_not_held(attention, run.blocks[stage][0]):
@@ -182,7 +145,7 @@ def forget_effects(model: nn.Module, images: ImageData, train: ImageData, limit:
             for mode, moved, logits in both_modes(model, run, stage, -1, *each):
                 effect = float(np.mean([row["effect"] for row in _moved(run, stage, -1, moved)]))
                 rows.append({"held": held, "mode": mode, "stage": stage, "effect": effect} | _outputs(run, logits))
-    return pd.DataFrame(rows, columns=["held", "mode", "stage", "effect", "accuracy", "flips", "kl"])
+    return pd.DataFrame(rows, columns=["held", "mode", "stage", "effect", "images", "accuracy", "flips", "kl"])
 
 
 @torch.no_grad()
@@ -222,6 +185,7 @@ def _moved(run: Recorded, stage: int, index: int, moved: Tensor) -> list[dict[st
 def _outputs(run: Recorded, logits: Tensor) -> dict[str, float]:
     intact, found = run.logits.double().log_softmax(1), logits.double().log_softmax(1)
     return {
+        "images": len(logits),
         "accuracy": (logits.argmax(1) == run.labels).double().mean().item(),
         "flips": (logits.argmax(1) != run.logits.argmax(1)).double().mean().item(),
         "kl": (intact.exp() * (intact - found)).sum(1).mean().item(),
@@ -236,7 +200,7 @@ def memory_map(model: nn.Module, images: ImageData, seed: int = 0, limit: int = 
     Returns:
         ``stage, source, target, effect``: see :func:`state_effects`.
     """
-    run = recorded(model, images, limit)
+    run = recorded(model, looked_at(images, limit))
     generator = torch.Generator().manual_seed(seed_of("memory map", seed))
     count = len(run.labels)
     order = (torch.arange(count) + torch.randint(1, count, (1,), generator=generator)) % count

@@ -26,7 +26,7 @@ class MemoryFrames(NamedTuple):
 
 
 def measure_memory(networks: Iterable[Network], limit: int) -> MemoryFrames:
-    """Intervene on the states of each network, for the first ``limit`` of its test images.
+    """Intervene on the states of each network, for ``limit`` of the test images that it is shown.
 
     Raises:
         LabError: a network without a memory; none with two blocks a stage.

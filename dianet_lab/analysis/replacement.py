@@ -10,10 +10,10 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from dianet_lab.analysis.capture import by_position, capture_images
+from dianet_lab.analysis.capture import FACTORS, by_position, capture_data, multiplied
 from dianet_lab.analysis.interventions import Replace
-from dianet_lab.analysis.memory import donors
 from dianet_lab.analysis.points import Position, hook_points
+from dianet_lab.analysis.state_changes import donors
 from dianet_lab.analysis.under import Make, logits_under, norms_anew
 from dianet_lab.data.images import ImageData
 from dianet_lab.seeding import seed_of
@@ -31,6 +31,12 @@ KINDS = (
 the class, so it may even help); the gate of another image, the same one for all layers or one for each layer, of
 whatever class, of the same, of another; the value at which gates start."""
 
+FOR_ALL = ("mean", "start")
+"""The kinds that are the same for all images."""
+
+MOST_BYTES = 1 << 30
+"""That the gates of the test images may take. Spatial gates are maps: those of ResNet-164 take 8 MB an image."""
+
 INTACT = "intact"
 KEPT, ANEW = "norms kept", "norms estimated anew"
 
@@ -38,16 +44,23 @@ KEPT, ANEW = "norms kept", "norms estimated anew"
 class Replacement:
     """The gates of one network for its test images, and what may be put in their place.
 
+    A spatial gate is a map, and so is its mean. Where the maps of all images would take more than :data:`MOST_BYTES`,
+    the network is asked with fewer of them, test and training images alike, each class with its share.
+
     Args:
         start: the value of the kind ``start``.
         seed: decides whose gates an image gets.
     """
 
     def __init__(self, model: nn.Module, images: ImageData, train: ImageData, start: float, seed: int = 0):
-        self.model, self.images, self.train, self.start, self.seed = model, images, train, start, seed
+        self.model, self.start, self.seed = model, start, seed
         self.positions = list(hook_points(model))
-        self._gates = {part: by_position(capture_images(model, data)) for part, data in self._parts().items()}
-        self._intact = {KEPT: logits_under(model, images)}
+        most = MOST_BYTES // _bytes_an_image(model, images)
+        self.images, self.train = (
+            data.stratified(max(1, most), "images whose gates are kept") for data in (images, train)
+        )
+        self._gates = {part: _gates(model, data) for part, data in self._parts().items()}
+        self._intact = {KEPT: logits_under(model, self.images)}
 
     def _parts(self) -> dict[str, ImageData]:
         return {"images": self.images, "train": self.train}
@@ -62,14 +75,14 @@ class Replacement:
 
         def interventions(images: slice) -> Sequence[Replace]:
             return [
-                Replace(stage, block, gate=values if values.dim() == 1 else values[images])
+                Replace(stage, block, gate=values[images] if kind not in FOR_ALL else values)
                 for (stage, block), values in new.items()
             ]
 
         return interventions
 
     def _replaced(self, kind: str, place: Position, part: str) -> Tensor:
-        """``[channel]`` or ``[image, channel]``."""
+        """``[channel]`` of the kinds in :data:`FOR_ALL`, else ``[image, channel]``; of a spatial gate with y and x."""
         own, train = self._gates[part][place], self._gates["train"][place]
         labels = self._parts()[part].labels
         if kind == "start":
@@ -98,7 +111,7 @@ class Replacement:
         return self._intact[norms]
 
     def outcome(self, kind: str, places: Iterable[Position], norms: str = KEPT) -> dict[str, float]:
-        """``accuracy, loss, flips, points, nats`` with the gates at ``places`` replaced.
+        """``images, accuracy, loss, flips, points, nats`` with the gates at ``places`` replaced.
 
         Against the intact network with norms of the same kind, ``flips`` is the share of predictions that change,
         ``points`` the change of accuracy in percentage points, ``nats`` that of the loss.
@@ -110,6 +123,15 @@ class Replacement:
         with norms_anew(self.model, self.train, make["train"]) if norms == ANEW else nullcontext():
             found = logits_under(self.model, self.images, make["images"])
         return _outcome(found, intact, self.images.labels)
+
+
+def _gates(model: nn.Module, data: ImageData) -> dict[Position, Tensor]:
+    return by_position(map(multiplied, capture_data(model, data, FACTORS)))
+
+
+def _bytes_an_image(model: nn.Module, images: ImageData) -> int:
+    one = _gates(model, images.select(range(1)))
+    return sum(gate.numel() * gate.element_size() for gate in one.values())
 
 
 def _derangement(count: int, generator: torch.Generator) -> Tensor:
@@ -125,4 +147,4 @@ def _outcome(logits: Tensor, intact: Tensor, labels: Tensor) -> dict[str, float]
     loss, lossless = (nn.functional.cross_entropy(found.double(), labels).item() for found in (logits, intact))
     flips = (logits.argmax(1) != intact.argmax(1)).double().mean().item()
     changes = {"points": 100 * (accuracy - before), "nats": loss - lossless}
-    return {"accuracy": accuracy, "loss": loss, "flips": flips} | changes
+    return {"images": len(labels), "accuracy": accuracy, "loss": loss, "flips": flips} | changes

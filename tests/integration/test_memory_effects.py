@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dianet_lab import AttentionConfig, ModelConfig, build_model
-from dianet_lab.analysis import memory
+from dianet_lab.analysis import memory, state_changes
 from dianet_lab.analysis.capture import capture_data
 from dianet_lab.analysis.gates import Network, reference_images, shown_images
 from dianet_lab.analysis.memory_frames import measure_memory
@@ -18,6 +18,10 @@ from dianet_lab.errors import LabError
 def digits():
     config = RunConfig(data=DataConfig(train_size=120, test_limit=100))
     return shown_images(config), reference_images(config)
+
+
+def network_with_memory():
+    return build_model(ModelConfig(depth=20, width=8), 1, 10)
 
 
 def found(frame, stage=1):
@@ -76,24 +80,33 @@ class TestStateEffects:
         by = behind.set_index(["mode", "target"])["effect"]
         assert by["memory"][[3, 4, 5, 7]].max() < 1e-5 < 0.5 < by["memory"][TARGET]
         assert by["total"][[3, 4, 5]].max() < 1e-5 < by["total"][7]  # block 6 moved, and with it what block 7 sees
-        assert set(outputs["kind"]) == set(memory.KINDS) and set(outputs["mode"]) == set(memory.MODES)
-        assert len(outputs) == 3 * (BLOCKS - 1) * len(memory.KINDS) * 2
+        assert set(outputs["kind"]) == set(state_changes.KINDS) and set(outputs["mode"]) == set(memory.MODES)
+        assert len(outputs) == 3 * (BLOCKS - 1) * len(state_changes.KINDS) * 2
 
-    @pytest.mark.parametrize("control, of", memory.RANDOM.items())
+    @pytest.mark.parametrize("control, of", state_changes.RANDOM.items())
     def test_a_random_change_is_as_long_as_what_it_controls(self, control, of):
         here = {name: torch.randn(1, 30, 5) for name in "hc"}
         mean = {name: part.mean(1, keepdim=True) for name, part in here.items()}
         labels, lengths = torch.arange(30) % 3, {}
         for kind in (of, control):
-            new = memory.changed_state(kind, here, mean, labels, torch.Generator().manual_seed(0))
+            new = state_changes.changed_state(kind, here, mean, labels, torch.Generator().manual_seed(0))
             lengths[kind] = sum(((new[name] - here[name]) ** 2).sum((0, 2)) for name in here)
         torch.testing.assert_close(lengths[control], lengths[of])
 
     def test_donors_are_other_images_of_the_class_that_is_asked_for(self):
         labels, generator = torch.arange(40) % 4, torch.Generator().manual_seed(0)
-        same, other = (memory.donors(labels, which, generator) for which in (True, False))
+        same, other = (state_changes.donors(labels, which, generator) for which in (True, False))
         assert (labels[same] == labels).all() and (same != torch.arange(40)).all()
         assert (labels[other] != labels).all()
+
+    def test_the_few_that_are_looked_at_are_of_every_class_and_get_states_of_all_that_are_shown(self, digits):
+        """Files may be sorted by class, and among a few images one may have no other of its class."""
+        images = digits[0].select(digits[0].labels.argsort(stable=True))
+        chosen = state_changes.looked_at(images, 10)
+        assert chosen.labels.tolist() == list(range(10))
+        gates, outputs = memory.state_effects(network_with_memory(), images, digits[1], limit=10)
+        assert (outputs["images"] == 10).all()
+        assert gates.loc[gates["kind"] == "same class", "effect"].min() > 0
 
     def test_the_intact_network_is_what_is_left_when_the_mean_forget_gate_is_the_gate(self, digits):
         """Planted forget gates are the same for every image: holding them at their mean changes nothing."""
