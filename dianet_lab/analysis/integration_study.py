@@ -31,6 +31,15 @@ MEASURES = {
 }
 """What a pair of layers is measured by: columns of ``cells`` and what they are called."""
 
+UNITS = {
+    "mdi": "share",
+    "permutation": "R² lost",
+    "ridge": "R² lost",
+    "gain": "R² gained",
+    "gain_bent": "R² gained",
+}
+"""What :data:`MEASURES` are in."""
+
 NEARNESS = "nearness"
 """What a ruler would reach: minus the distance in blocks."""
 

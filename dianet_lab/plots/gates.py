@@ -41,6 +41,7 @@ def plot_gate_map(
     fig: Figure | None = None,
     limits: tuple[float, float] | None = None,
     start: float | None = None,
+    label: str = "gate (mean over images)",
 ) -> list[Axes]:
     """Mean gate over images of every block and channel: one map a stage, one colour scale for all.
 
@@ -50,6 +51,7 @@ def plot_gate_map(
         fig: an empty figure to fill.
         limits: ends of the colour scale, to compare networks; the range of the data (and of ``start``) otherwise.
         start: the value of a gate before training (0.25 for DIA, 0.5 for SE, about), marked on the colour bar.
+        label: of the colour bar.
     """
     means = [array.mean(0) for array in stage_arrays(gates_by_stage)]
     if axes is None:
@@ -59,7 +61,7 @@ def plot_gate_map(
     for stage, (ax, mean) in enumerate(zip(axes, means, strict=True)):
         image = draw_map(ax, mean, f"stage {stage}", vmin=low, vmax=high, cmap=GATE_COLORS)
     axes[0].set_ylabel("block (index)")
-    gate_bar(image, axes, "gate (mean over images)", start)
+    gate_bar(image, axes, label, start)
     return list(axes)
 
 

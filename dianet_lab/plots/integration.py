@@ -22,14 +22,14 @@ IN_A_ROW = 4
 
 
 def plot_importance_maps(
-    maps: Mapping[str, pd.DataFrame], *, label: str | None = None, top: float | None = None
+    maps: Mapping[str, pd.DataFrame], *, label: str | Mapping[str, str], top: float | None = None
 ) -> Figure:
     """One triangular map a stage and name: source layers across, later target layers up, stages from top to bottom.
 
     Args:
         maps: name -> rows with ``stage, source, target, value``; what a pair has several rows of, such as seeds, is
             averaged.
-        label: of the one colour scale for all maps; without it each name has a scale of its own.
+        label: of the one colour scale for all maps; or name -> that of a scale of its own.
         top: upper end of the one scale, where one cell would outshine all; the largest value otherwise.
 
     Raises:
@@ -43,22 +43,24 @@ def plot_importance_maps(
         len(stages), len(maps), figsize=(9, 1.0 + 1.55 * len(stages)), squeeze=False, layout="constrained"
     )
     ends = [_ends(mean) for mean in means.values()]
-    common = (min(low for low, _ in ends), top or max(high for _, high in ends)) if label else None
+    one = isinstance(label, str)
+    common = (min(low for low, _ in ends), top or max(high for _, high in ends)) if one else None
     for column, (name, mean) in enumerate(means.items()):
         low, high = common or ends[column]
         for row, stage in enumerate(stages):
             image = _triangle(axes[row, column], mean, stage, low, high)
         axes[0, column].set_title(name.replace(", ", ",\n"), fontsize=9, loc="center")
         axes[-1, column].set_xlabel("source (block)", fontsize=9.5)
-        if not label:
+        if not one:
             bar = figure.colorbar(image, ax=list(axes[:, column]), location="bottom", aspect=12, pad=0.02)
+            bar.set_label(label[name], fontsize=8.5)
             bar.ax.tick_params(labelsize=8.5)
             bar.ax.locator_params(nbins=3)
             bar.formatter.set_powerlimits((-2, 3))  # small gains would run into each other
             bar.outline.set_visible(False)
     for row, stage in enumerate(stages):
         axes[row, 0].set_ylabel(f"stage {stage}\ntarget (block)", fontsize=9.5)
-    if label:
+    if one:
         extend = "max" if top and top < max(high for _, high in ends) else "neither"
         bar = figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=24, extend=extend)
         bar.outline.set_visible(False)

@@ -36,7 +36,7 @@ def plot_gate_distribution(
         ax: where to draw; a new figure otherwise.
         start: the value of an untrained gate, a dashed line.
         arm: whose colour to use.
-        key: whether it has a legend.
+        key: whether it has a legend, which does for a column of figures: it names no value.
     """
     stages = stage_arrays(gates_by_stage)
     ax = own_axes(ax, 8.5, 3.8)
@@ -52,7 +52,7 @@ def plot_gate_distribution(
     ax.set_ylabel("gate (dimensionless)")
     handles = _bar_key(color)
     if start is not None:
-        handles.append(Line2D([], [], **START_LINE, label=f"before training: about {start:g}"))
+        handles.append(Line2D([], [], **START_LINE, label="before training, about"))
     if key:
         legend_above(ax, handles, 1.08)
     return ax

@@ -16,6 +16,11 @@ COLUMNS = 3
 NAMED = 10
 """Classes that get a colour and a name each; more are thin lines of one colour."""
 
+START = {"marker": "o", "markersize": 5.5, "markerfacecolor": "white"}
+END = {"marker": "s", "markersize": 4}
+NAMED_END = {"marker": "o", "markersize": 11, "markerfacecolor": "white"}
+"""In the key: the circle around a class's name."""
+
 
 def plot_trajectories(models: Mapping[str, xr.DataArray], *, stage: int) -> Figure:
     """Class means of each network's state, from the first block (open circle) to the last (the class's name).
@@ -56,12 +61,12 @@ def _panel(ax: Axes, name: str, walk: xr.DataArray) -> None:
     for label, path, color in zip(walk["label"].values, points, colors, strict=False):
         x, y = path[:, 0], path[:, 1]
         ax.plot(x, y, color=color, linewidth=1.3 if few else 0.7, marker=".", markersize=4, gid=str(label))
-        ax.plot(x[:1], y[:1], marker="o", markersize=5.5, markerfacecolor="white", color=color, zorder=3, gid="first")
+        ax.plot(x[:1], y[:1], **START, color=color, zorder=3, gid="first")
         if few:
             box = {"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": color, "linewidth": 1}
             ax.text(x[-1], y[-1], str(label), fontsize=7.5, color=INK, ha="center", va="center", bbox=box, gid="last")
         else:
-            ax.plot(x[-1:], y[-1:], marker="s", markersize=4, color=color, zorder=3, gid="last")
+            ax.plot(x[-1:], y[-1:], **END, color=color, zorder=3, gid="last")
     first, second = (f"component {k + 1}: {100 * share:.0f} %" for k, share in enumerate(walk.attrs["explained"]))
     ax.set(xlabel=f"{first} of variance", ylabel=f"{second} of variance")
     ax.margins(0.1)
@@ -74,7 +79,7 @@ def _key(walk: xr.DataArray) -> list[Line2D]:
     named = walk.sizes["label"] <= NAMED
     last = "last block, with the class's name" if named else "last block"
     return [
-        Line2D([], [], **look, marker="o", markerfacecolor="white", label="first block"),
+        Line2D([], [], **look, **START, label="first block"),
         Line2D([], [], color=INK, marker=".", label="blocks between"),
-        Line2D([], [], **look, marker="s", markerfacecolor="white" if named else INK, label=last),
+        Line2D([], [], **look, **(NAMED_END if named else END), label=last),
     ]

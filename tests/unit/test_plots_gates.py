@@ -36,6 +36,7 @@ def test_gate_map_shows_the_means_on_one_scale(gates):
     assert len({image.get_clim() for image in images}) == 1
     bars = [ax for ax in axes[0].figure.axes if ax not in axes]
     assert [bar.get_ylabel() for bar in bars] == ["gate (mean over images)"]
+    assert plots.plot_gate_map(gates, label="gate")[0].figure.axes[-1].get_ylabel() == "gate"
     assert by_gid(bars[0], "start")[0].get_ydata()[0] == 0.25
     assert [text.get_text() for text in by_gid(bars[0], "start name")] == ["before training:\nabout 0.25"]
 
@@ -82,7 +83,7 @@ def test_the_key_of_a_distribution_has_its_median_as_it_is_drawn_and_says_what_t
     ax = plots.plot_gate_distribution(gates, start=0.25)
     legend = ax.get_legend()
     names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["5 to 95 % of gates", "25 to 75 %", "median", "before training: about 0.25"]
+    assert names == ["5 to 95 % of gates", "25 to 75 %", "median", "before training, about"]
     drawn, key = by_gid(ax, "median")[0], legend.legend_handles[2]
     for look in ("get_marker", "get_markerfacecolor", "get_markeredgecolor"):
         assert getattr(key, look)() == getattr(drawn, look)()

@@ -33,11 +33,13 @@ class TestImportanceMaps:
         np.testing.assert_allclose(drawn[2], [1.14, 1.24, 1.34])  # target 4
         np.testing.assert_allclose(drawn[0], [1.12, np.nan, np.nan])  # target 2 has one source
 
-    def test_one_label_is_one_scale_and_no_label_is_one_for_each(self, pairs):
+    def test_one_label_is_one_scale_and_a_label_for_each_is_a_scale_for_each(self, pairs):
         small = pairs.assign(value=pairs["value"] / 10)
         together = plots.plot_importance_maps({"a": pairs, "b": small}, label="importance")
         assert len({ax.images[0].get_clim() for ax in self.maps(together)}) == 1
-        apart = self.maps(plots.plot_importance_maps({"a": pairs, "b": small}))
+        figure = plots.plot_importance_maps({"a": pairs, "b": small}, label={"a": "share", "b": "R² lost"})
+        apart = self.maps(figure)
+        assert [ax.get_xlabel() for ax in figure.axes if ax not in apart] == ["share", "R² lost"]
         first, second = (ax.images[0].get_clim() for ax in apart[:2])
         np.testing.assert_allclose([first, second], [(0, 1.34), (0, 0.134)])
 
