@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import nn
 
 from dianet_lab.analysis.attribution import STEPS, Attributions, attribute, joined, mean_gates
-from dianet_lab.analysis.gates import UNTRAINED, Network, pixels_shuffled
+from dianet_lab.analysis.gates import UNTRAINED, Network
 from dianet_lab.analysis.subject import SHUFFLED, Subject
 from dianet_lab.analysis.under import logits_under
 from dianet_lab.data.images import ImageData
@@ -43,8 +43,8 @@ def cases(seen: Subject, count: int = COUNT, controls_only: bool = False) -> Ite
             yield _case(own if arm == seen.arm else arm, network, some_images(network.images, count))
     for network in seen.networks([seen.arm], ["start"]):
         yield _case(UNTRAINED, network, some_images(network.images, count))
-    for network in seen.networks([seen.arm], ["end"]):
-        yield _case(SHUFFLED, network, pixels_shuffled(some_images(network.images, count)))
+    for network in seen.shuffled():
+        yield _case(SHUFFLED, network, some_images(network.images, count))
 
 
 def name_of(seen: Subject) -> str:

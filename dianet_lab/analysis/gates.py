@@ -147,9 +147,9 @@ def gate_ranges(networks: Iterable[Network]) -> pd.DataFrame:
 def gate_measures(networks: Iterable[Network]) -> pd.DataFrame:
     """What the gates of each stage are like, one row a network and stage: ``arm, when, seed, stage`` and
 
-    ``mean`` (over everything), ``spread`` (standard deviation over images, mean over channels and blocks),
-    ``class_share`` (mean over blocks) and ``correlation`` (between different layers of the stage, each channel's mean
-    over images taken out).
+    ``mean`` (over everything), ``spread`` (standard deviation over images, mean over channels and blocks), ``relative``
+    (``spread`` over the size of ``mean``: gates of other units are of other sizes), ``class_share`` (mean over blocks)
+    and ``correlation`` (between different layers of the stage, each channel's mean over images taken out).
     """
     return pd.DataFrame(
         [
@@ -167,6 +167,7 @@ def stage_measures(stages: Sequence[xr.DataArray]) -> list[dict[str, float]]:
         {
             "mean": float(gates.mean()),
             "spread": float(spread[stage]),
+            "relative": _ratio(float(spread[stage]), abs(float(gates.mean()))),
             "class_share": float(class_share(gates).mean()),
             "correlation": mean_off_diagonal(layer_correlation(gates, centred=True)),
         }
@@ -174,12 +175,16 @@ def stage_measures(stages: Sequence[xr.DataArray]) -> list[dict[str, float]]:
     ]
 
 
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
 def per_network(measures: pd.DataFrame) -> pd.DataFrame:
     """One row a network: its :func:`gate_measures`, mean over the stages, shaped so that ``effects`` can compare them.
 
     The arm of an untrained network ends in ``, untrained``.
     """
-    names = ["mean", "spread", "class_share", "correlation"]
+    names = ["mean", "spread", "relative", "class_share", "correlation"]
     frame = measures.groupby(["arm", "when", "seed"], sort=False)[names].mean().reset_index()
     frame["arm"] = frame["arm"].where(frame["when"] == "end", frame["arm"] + f", {UNTRAINED}")
     return frame.assign(status="finished")

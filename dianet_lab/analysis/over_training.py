@@ -1,10 +1,12 @@
 """The networks that a stored run was on its way, from its snapshots, and what their gates were like."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import pandas as pd
 
 from dianet_lab.analysis.gates import Network, gate_measures, reference_images, shown_images
+from dianet_lab.analysis.interval import written
 from dianet_lab.analysis.phrases import listed
 from dianet_lab.data.images import ImageData
 from dianet_lab.studies.store import RunStore
@@ -33,20 +35,31 @@ def along_the_way(store: RunStore, run_id: str, arm: str, images: ImageData | No
 
 def gate_epochs(networks: Iterable[Network]) -> pd.DataFrame:
     """:func:`~dianet_lab.analysis.gates.gate_measures` of networks along the way: a row an arm, epoch and stage."""
-    columns = ["arm", "seed", "epoch", "stage", "mean", "spread", "class_share", "correlation"]
+    columns = ["arm", "seed", "epoch", "stage", "mean", "spread", "relative", "class_share", "correlation"]
     return pd.DataFrame(gate_measures(networks), columns=columns)
 
 
-def half_way(course: pd.DataFrame) -> dict[str, int]:
-    """Arm -> the first epoch that was looked at after which the gates vary over images by half of what they do last.
+class Course(NamedTuple):
+    """Of the epochs that were looked at: the first after which gates vary over images by half of what they do last; the
+    one after which they vary most; and how many times as much as after the last."""
 
-    The deviation is the mean over the stages. Arms whose gates vary less at the end than at the start are left out.
+    half: int
+    most: int
+    times: float
+
+
+def half_way(course: pd.DataFrame) -> dict[str, Course]:
+    """When the gates of each arm began to vary over images; their deviation is the mean over the stages.
+
+    Arms whose gates vary less at the end than at the start are left out.
     """
     found = {}
     for arm, rows in course.groupby("arm", sort=False):
         spread = rows.groupby("epoch")["spread"].mean()
-        if spread.iloc[-1] > spread.iloc[0]:
-            found[arm] = int(spread.index[spread >= HALF * spread.iloc[-1]][0])
+        last = spread.iloc[-1]
+        if last > spread.iloc[0]:
+            half = int(spread.index[spread >= HALF * last][0])
+            found[arm] = Course(half, int(spread.idxmax()), float(spread.max() / last))
     return found
 
 
@@ -57,5 +70,9 @@ def half_way_sentence(course: pd.DataFrame) -> str:
     found = half_way(course)
     if not found:
         return "No gates vary more over images after training than before it."
-    told = listed(f"{epoch} ({arm})" for arm, epoch in found.items())
-    return f"Half of the last deviation over images is there after epoch {told}, of one seed and the epochs looked at."
+    told = listed(f"{each.half} ({arm})" for arm, each in found.items())
+    past = [f"{each.most} ({arm}, {written(each.times, 1)} times the last)" for arm, each in found.items()]
+    return (
+        f"Half of the last deviation over images is first reached after epoch {told}; the largest is that after epoch "
+        f"{listed(past)}. All of it of one seed and the epochs looked at."
+    )

@@ -8,6 +8,7 @@ from dianet_lab.analysis.layer_pairs import SHUFFLED, UNSHARED, contrasts
 from dianet_lab.analysis.phrases import listed
 from dianet_lab.analysis.similarity import MEASURES
 from dianet_lab.analysis.statistics import effects
+from dianet_lab.analysis.subject import SHUFFLED as NO_SHAPES
 from dianet_lab.analysis.subject import Subject
 
 SPOKEN = {
@@ -74,11 +75,13 @@ def image_sentence(networks: pd.DataFrame, seen: Subject) -> str:
 
 
 def _told(networks: pd.DataFrame, seen: Subject, measure: str) -> str:
-    """``0.48 [0.37, 0.59] in DIA (0.10 [0.03, 0.17] untrained, ...)``."""
-    arms = {f"{seen.arm}, {UNTRAINED}": "untrained", f"{seen.arm}, {SHUFFLED}": "by chance"}
+    """``0.48 [0.37, 0.59] in DIA (0.10 [0.03, 0.17] untrained, ...)``, beside those controls that there are."""
+    ends = {UNTRAINED: "untrained", NO_SHAPES: f"with {NO_SHAPES}", SHUFFLED: "by chance"}
+    arms = {f"{seen.arm}, {end}": spoken for end, spoken in ends.items()}
     if _has_rival(seen):
         arms |= {UNSHARED: f"in {UNSHARED}"}
-    controls = ", ".join(f"{level(networks, arm, measure)} {spoken}" for arm, spoken in arms.items())
+    known = set(networks["arm"])
+    controls = ", ".join(f"{level(networks, arm, measure)} {said}" for arm, said in arms.items() if arm in known)
     return f"{level(networks, seen.arm, measure)} in {seen.arm} ({controls})"
 
 

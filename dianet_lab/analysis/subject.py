@@ -38,13 +38,19 @@ class View(NamedTuple):
     model: nn.Module
     images: ImageData
 
+    @property
+    def start(self) -> float:
+        """Where the gates of a fresh unit of this network start, about."""
+        unit = attentions(self.model)[0].units[0]
+        return unit.initial_gate if unit.gate_start is None else unit.gate_start
+
 
 @dataclass(frozen=True)
 class Subject:
     """Networks to look into, and what may be said about them.
 
     ``arm`` is the one that it is about; ``views`` are the networks that are drawn, that one first, its controls after
-    it; ``start`` is where its gates start, about; ``networks(arms, when)`` gives all, one after the other, or those of
+    it; ``networks(arms, when)`` gives all, one after the other, or those of
     some arms; ``runs`` is a table of them with their ``test_accuracy``; ``contrasts`` is what is compared, ``scale``
     and ``casualties`` are sentences, ``origin`` is for the provenance. ``on_the_way()`` gives the drawn networks after
     the epochs of their snapshots, with the epoch in ``which``; none where nobody knows of any.
@@ -52,7 +58,6 @@ class Subject:
 
     arm: str
     views: list[View]
-    start: float
     networks: Callable[..., Iterable[Network]]
     runs: pd.DataFrame
     contrasts: list[Contrast]
@@ -67,9 +72,25 @@ class Subject:
         return self.views[0].images
 
     @property
+    def start(self) -> float:
+        """Where the gates of the first network start, about."""
+        return self.views[0].start
+
+    @property
     def arms(self) -> list[str]:
         """All arms that there are networks of."""
         return list(dict.fromkeys(self.runs["arm"]))
+
+    def shuffled(self) -> Iterator[Network]:
+        """Its own trained networks, shown images without a shape: their arm ends in ``, pixels shuffled``."""
+        for network in self.networks([self.arm], ["end"]):
+            which = network.which | {"arm": f"{self.arm}, {SHUFFLED}"}
+            yield network._replace(which=which, images=pixels_shuffled(network.images))
+
+    def with_controls(self) -> Iterator[Network]:
+        """All networks, untrained and trained, and those of :meth:`shuffled`: whom ``contrasts`` compare."""
+        yield from self.networks()
+        yield from self.shuffled()
 
     def one(self, arm: str | None = None, when: str = "end") -> Network:
         """The network of one arm (its own if none is named) and the first seed.
@@ -131,11 +152,10 @@ def of_study(study: Study, store: RunStore, frame: pd.DataFrame) -> Subject:
     return Subject(
         main,
         [*views, View(UNTRAINED, untrained, test), View(SHUFFLED, trained[main], pixels_shuffled(test))],
-        _start(untrained),
         lambda arms=None, when=("start", "end"): networks(study, store, arms, when),
         frame[["arm", "seed", "status", "test_accuracy", "train_accuracy"]],
         [
-            Contrast("trained - untrained", {main: 1, f"{main}, {UNTRAINED}": -1}, primary=False),
+            *_against_controls(main),
             *minus(main, *(arm for arm in study.arms if arm != main)),
         ],
         wording.scale_sentence(study, train),
@@ -223,16 +243,20 @@ def _single(
     return Subject(
         arm,
         [View("this run", model, test), View(UNTRAINED, start, test), View(SHUFFLED, model, pixels_shuffled(test))],
-        _start(start),
         lambda arms=None, when=("start", "end"): [
             network for network in pair if network.which["when"] in when and (arms is None or arm in arms)
         ],
         pd.DataFrame([which | {"status": status, "test_accuracy": right}]),
-        [Contrast("trained - untrained", {arm: 1, f"{arm}, {UNTRAINED}": -1}, primary=False)],
+        _against_controls(arm),
         f"Seen in one network ({name}) and {shown}, this says nothing about other networks.",
         f"Its test accuracy on the {shown} is {100 * right:.1f} %.",
         origin,
     )
+
+
+def _against_controls(arm: str) -> list[Contrast]:
+    controls = {"trained - untrained": UNTRAINED, f"images - {SHUFFLED}": SHUFFLED}
+    return [Contrast(name, {arm: 1, f"{arm}, {end}": -1}, primary=False) for name, end in controls.items()]
 
 
 def _ways(store: RunStore, run_ids: dict[str, str], test: ImageData) -> Iterator[Network]:
@@ -249,12 +273,6 @@ def _check_images(run_id: str, shape: dict[str, int], test: ImageData) -> None:
             f"run {run_id} sees images of {expected[0]} channels and {expected[1]} classes, but {test.name} has "
             f"{test.in_channels} and {test.num_classes}: choose others with the parameter data"
         )
-
-
-def _start(model: nn.Module) -> float:
-    """Where the gates of a fresh unit of this network start, about."""
-    unit = attentions(model)[0].units[0]
-    return unit.initial_gate if unit.gate_start is None else unit.gate_start
 
 
 def _origin(config: RunConfig, run_id: str, manifest: dict[str, Any]) -> dict[str, Any]:

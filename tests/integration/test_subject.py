@@ -137,10 +137,26 @@ class TestStudy:
         seen = subject.of_study(study, store, run_study(study, store, workers=1))
         drawn = ["DIA", "SE shared", "SE per block", "untrained", "pixels shuffled"]
         assert [view.name for view in seen.views] == drawn
-        assert [contrast.name for contrast in seen.contrasts][:2] == ["trained - untrained", "DIA - per block, carried"]
+        names = ["trained - untrained", "images - pixels shuffled", "DIA - per block, carried"]
+        assert [contrast.name for contrast in seen.contrasts][:3] == names
+        assert [view.start for view in seen.views] == [0.25, 0.5, 0.5, 0.25, 0.25]
         assert len(list(seen.networks())) == 2 * 6
         assert [n.which["when"] for n in seen.networks(["DIA"])] == ["start", "end"]
         assert seen.one().which == {"arm": "DIA", "seed": 0, "when": "end"}
+
+    def test_every_seed_of_its_own_arm_is_shown_images_without_a_shape(self):
+        """As many pixels of every brightness as before; and what is compared is there to be compared."""
+        store, study = RunStore(), get_study("vectors", "smoke", seeds=2, epochs=1)
+        seen = subject.of_study(study, store, run_study(study, store, workers=1))
+        shuffled = list(seen.shuffled())
+        assert [(net.which["arm"], net.which["seed"]) for net in shuffled] == [
+            ("DIA, pixels shuffled", s) for s in (0, 1)
+        ]
+        for net in shuffled:
+            whole, none = (images.images.flatten(1).sort(1).values for images in (seen.test, net.images))
+            assert torch.equal(whole, none) and not torch.equal(net.images.images, seen.test.images)
+        named = {network.name for network in seen.with_controls()}
+        assert all(set(contrast.weights) <= named for contrast in seen.contrasts)
 
     def test_draws_the_first_seed_at_which_all_that_are_drawn_finished(self):
         store, study = RunStore(), get_study("vectors", "smoke", seeds=2, epochs=1)

@@ -59,7 +59,7 @@ def pairs():
 
 def subject(arms=("DIA", "SE per block"), arm="DIA") -> Subject:
     runs = pd.DataFrame({"arm": arms})
-    return Subject(arm, [], 0.25, None, runs, minus(arm, *(other for other in arms if other != arm)), "", "", {})
+    return Subject(arm, [], None, runs, minus(arm, *(other for other in arms if other != arm)), "", "", {})
 
 
 class TestPairs:
