@@ -7,6 +7,7 @@ import pandas as pd
 
 from dianet_lab.analysis.attribution import LARGE
 from dianet_lab.analysis.attribution_summary import MOST, refused
+from dianet_lab.analysis.gates import UNTRAINED
 from dianet_lab.analysis.interval import t_interval, with_interval, written
 from dianet_lab.analysis.phrases import listed, plural
 
@@ -24,7 +25,7 @@ def spoken(table: pd.DataFrame, by: Sequence[str], columns: dict[str, int]) -> p
 
 
 def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> str:
-    """By how much the gates' answers move the own class's logit, beside every control; or that it can't be said.
+    """By how much the gates' answers move the own class's logit, and what they are in size, beside every control.
 
     Args:
         table: of :func:`~dianet_lab.analysis.attribution_summary.measures`.
@@ -33,14 +34,22 @@ def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> s
     """
     if own in refused(images):
         return f"No statement about {own}: fewer than {100 * MOST:.0f} % of its attributions add up; take more steps."
-    values = {name: group["explained"] for name, group in table.groupby("arm", sort=False)}
-    others = "; ".join(f"{name} {with_interval(each, _digits(each))}" for name, each in values.items() if name != own)
-    _, low, high = t_interval(values[own])
+    explained = table.loc[table["arm"] == own, "explained"]
+    moved, others = _beside(table, "explained", own)
+    total, totals = _beside(table, "total", own)
+    _, low, high = t_interval(explained)
     open_ = " Whether this is above or below 0 is open: the interval covers it." if low <= 0 <= high else ""
     return (
         f"Against the mean gate, the gates that {own} gives to an image move its class's logit, less the mean logit, "
-        f"by {with_interval(values[own], _digits(values[own]))} logits ({others}; {how(values[own])}).{open_}"
+        f"by {moved} logits ({others}; {how(explained)}).{open_} Signs cancel over images that show no class; without "
+        f"them, the layers' attributions add up to {total} logits ({totals})."
     )
+
+
+def _beside(table: pd.DataFrame, value: str, own: str) -> tuple[str, str]:
+    """A measure of the own networks, and of all others with their names."""
+    said = {name: with_interval(each, _digits(each)) for name, each in table.groupby("arm", sort=False)[value]}
+    return said[own], "; ".join(f"{name} {level}" for name, level in said.items() if name != own)
 
 
 def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: int) -> str:
@@ -55,9 +64,10 @@ def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: 
     shares = listed(
         f"stage {stage} {with_interval(100 * group, 0)} %" for stage, group in rows.groupby("stage")["share"]
     )
-    spread = with_interval(mine["layers"], 1)
+    spread, start = (with_interval(table.loc[table["arm"] == name, "layers"], 1) for name in (own, UNTRAINED))
+    untrained = "" if start == "unknown" else f" (those of the untrained network as over {start})"
     return (
-        f"In {own} the attributions lie in {shares}, spread as over {spread} of {count} layers; "
+        f"In {own} the attributions lie in {shares}, spread as over {spread} of {count} layers{untrained}; "
         f"ablating one layer's gate at a time ranks the layers of an image with a correlation of "
         f"{with_interval(mine['agreement'], 3)} to it ({how(mine['layers'])})."
     )
@@ -68,11 +78,12 @@ def seeds_sentence(between: pd.DataFrame, own: str) -> str:
     row = between.set_index("name").loc[own]
     if row["pairs"] == 0 or not np.isfinite(row["layers"]):
         return "Of one network alone it can't be told whether another one would use the same layers."
-    parts = []
+    parts, start = [], between.set_index("name")["layers"].get(UNTRAINED, np.nan)
     for key, what in (("layers", "the sizes of the layers' attributions"), ("map", "what sets classes apart")):
         if np.isfinite(row[key]):
             mean, low, high = (written(row[f"{key}{end}"], 2) for end in ("", ", lowest", ", highest"))
-            parts.append(f"{what} by {mean} ({low} to {high})")
+            untrained = f"; untrained {written(start, 2)}" if key == "layers" and np.isfinite(start) else ""
+            parts.append(f"{what} by {mean} ({low} to {high}{untrained})")
     return f"Between two seeds of {own} correlate {listed(parts)}, over {plural(int(row['pairs']), 'pair')}."
 
 

@@ -2,18 +2,28 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from dianet_lab.analysis.gates import UNTRAINED
 from dianet_lab.analysis.integration_study import NEARNESS, SHUFFLED, per_network
-from dianet_lab.analysis.interval import t_interval, with_interval
+from dianet_lab.analysis.interval import t_interval, with_interval, written
+from dianet_lab.analysis.phrases import listed
 
 THOUSAND = 1000
+NO_MEMORY = "shared, no memory"
+"""The cell in which h_t is a function of x_t, so that the true gain of any other layer is 0."""
 
 
 def _of(frame: pd.DataFrame, arm: str, value: str) -> pd.Series:
     """One value a seed, those that are known."""
     return frame.loc[frame["arm"] == arm, value].dropna()
+
+
+def _less(frame: pd.DataFrame, arm: str, other: str, value: str) -> pd.Series:
+    """One value of an arm minus that of another, seed by seed, of those that have both."""
+    one, two = (frame[frame["arm"] == name].set_index("seed")[value] for name in (arm, other))
+    return (one - two).dropna()
 
 
 def explained_sentence(layers: pd.DataFrame, cells: pd.DataFrame, arm: str) -> str:
@@ -45,20 +55,31 @@ def agreement_sentence(agreed: pd.DataFrame, arm: str, controls: Sequence[str], 
     told += [f"nearness alone reaches {with_interval(near)}"] if len(near) else []
     return (
         f"The importance map of {arm} ranks pairs of layers as its memory path does with ρ = {with_interval(own)}"
-        f"{''.join(f'; {part}' for part in told)}. {_at_distance(_of(rows, arm, 'at_distance'))}"
+        f"{''.join(f'; {part}' for part in told)}. {_at_distance(rows, arm, controls)}"
     )
 
 
-def _at_distance(values: pd.Series) -> str:
+def _at_distance(rows: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:
+    """The correlation among pairs at the same distance, and whether it says more than the same of the controls."""
+    values, value = _of(rows, arm, "at_distance"), "at_distance"
     if values.empty:
         return "Among pairs at the same distance there is nothing left to rank."
-    mean, low, high = t_interval(values)
+    _, low, high = t_interval(values)
     said = f"Among pairs at the same distance it is {with_interval(values)}"
+    if np.isnan(low):
+        return f"{said}."
+    known = [name for name in controls if len(_of(rows, name, value))]
     if low > 0:
-        return f"{said}: some of it is more than distance."
+        near = [name for name in known if not t_interval(_less(rows, arm, name, value))[1] > 0]
+        reading = f"but not clearly more than in {listed(near)}" if near else "and more than in the controls"
+        return f"{said}: more than distance, {reading}."
     if high < 0:
+        alike = [name for name in known if t_interval(_of(rows, name, value))[2] < 0]
+        if alike:
+            told = listed(f"{name} ({written(_of(rows, name, value).mean(), 2)})" for name in alike)
+            return f"{said}, and negative as well in {told}: the sign is the method's, not the memory's."
         return f"{said}: there it ranks them against the memory."
-    return f"{said}" + (", which does not tell it from 0." if low == low else ".")
+    return f"{said}, which does not tell it from 0."
 
 
 def gain_sentence(cells: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:
@@ -75,8 +96,22 @@ def gain_sentence(cells: pd.DataFrame, arm: str, controls: Sequence[str]) -> str
         for value in ("gain", "gain_bent")
     )
     return (
-        f"For one who knows [x_t, h_(t−1)], an earlier layer adds, in thousandths of R² (median pair), to a line: "
-        f"{line}. Where what is known may bend: {bent}."
+        "An earlier layer adds to what [x_t, h_(t−1)] tell in a linear regression, in thousandths of R² (median pair): "
+        f"{line}. Where the regression may bend: {bent}.{_beyond_chance(medians, arm)}"
+    )
+
+
+def _beyond_chance(medians: pd.DataFrame, arm: str) -> str:
+    """The gains minus those of the cell without memory, where there is one, and how to read that."""
+    over = [THOUSAND * _less(medians, arm, NO_MEMORY, value) for value in ("gain", "gain_bent")]
+    if arm == NO_MEMORY or any(len(each) < 2 for each in over):
+        return ""
+    line, bent = (with_interval(each, sign="+") for each in over)
+    more = [name for name, each in zip(("linear", "bent"), over, strict=True) if t_interval(each)[1] > 0]
+    reading = f"more than there ({listed(more)})" if more else "no more than there"
+    return (
+        f" In {NO_MEMORY} the true gain is 0, and what is found is what a regression misses; {arm} has {reading}: "
+        f"minus it {line}, bent {bent}."
     )
 
 

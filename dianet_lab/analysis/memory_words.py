@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dianet_lab.analysis.interval import t_interval, with_interval, written
+from dianet_lab.analysis.interval import with_interval
 from dianet_lab.analysis.phrases import plural, span
 
 
@@ -25,27 +25,23 @@ def reach_sentence(curves: pd.DataFrame, reaches: pd.DataFrame, arm: str, untrai
 
 
 def answers_sentence(outputs: pd.DataFrame, arm: str) -> str:
-    """What changes of the memory do to predictions and class probabilities: a swap, and a reset to zero."""
+    """What a swap and a reset to zero do to predictions and probabilities, each beside a random change as long."""
     mine = outputs[(outputs["arm"] == arm) & (outputs["mode"] == "total")]
-    said = {kind: _answers(mine[mine["kind"] == kind]) for kind in ("other class", "random", "zero")}
-    changes = len(mine.groupby(["stage", "source"]))
+    kinds = ("other class", "random", "zero", "random, as zero")
+    swap, as_swap, reset, as_reset = (_answers(mine[mine["kind"] == kind]) for kind in kinds)
+    changes, images = len(mine.groupby(["stage", "source"])), int(mine["images"].max())
     return (
-        f"Of the predictions, that swap behind one block changes {said['other class']}, a random change as long "
-        f"{said['random']}, a reset to zero {said['zero']} (means over the {plural(changes, 'block')} that have a "
-        "later one; KL is that of the class probabilities)."
+        f"Of the predictions for {plural(images, 'test image')}, that swap behind one block changes {swap}, a random "
+        f"change as long {as_swap}; a reset to zero {reset}, a random change as long as that {as_reset} (means over "
+        f"the {plural(changes, 'block')} that have a later one; KL is that of the class probabilities)."
     )
 
 
 def _answers(rows: pd.DataFrame) -> str:
-    """``0.03 % [0.00, 0.11], KL 1.2e-05 nats``; a share of 0 in every seed has no interval."""
-    flips = 100 * rows.groupby("seed")["flips"].mean()
-    mean, low, high = t_interval(flips)
-    share = f"{written(mean, 2)} %"
-    if low == low and high > low:
-        share += f" [{written(max(low, 0.0), 2)}, {written(high, 2)}]"
-    elif not mean:
-        share = "none"
-    return f"{share}, KL {rows['kl'].mean():.1e} nats"
+    """``0.03 % [−0.05, 0.11] (KL 1.2e-05 nats)``, as the tables have it; a share of 0 in every seed is ``none``."""
+    flips = rows.groupby("seed")["flips"].mean()
+    share = with_interval(flips, scale=100, unit=" %") if flips.any() else "none"
+    return f"{share} (KL {rows['kl'].mean():.1e} nats)"
 
 
 def modes_sentence(gates: pd.DataFrame, arm: str) -> str:

@@ -218,7 +218,7 @@ METHODS = {
         _copied,
     ),
     "raw Pearson": _likeness(
-        "the same, as published",
+        "the same, by its size, at the published level",
         f"correlation at least {PUBLISHED:g}",
         lambda trial: layer_correlation(trial.gates) >= PUBLISHED,
     ),
@@ -261,7 +261,7 @@ METHODS = {
         _gained,
     ),
     "forest's map": _regression(
-        "does that h integrate this one, as published?",
+        "does that h integrate this one, by the published map as we reconstruct it?",
         f"decrease in impurity at least {DARK:g} times an even share of the row",
         lambda row: row.mdi >= DARK / row.target,
     ),

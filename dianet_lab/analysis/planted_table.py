@@ -1,12 +1,14 @@
 """What the methods of the notebooks 11 to 14 find in cells of which it is known: detections and false alarms."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 import torch
 from scipy.stats import binomtest
 
+from dianet_lab.analysis.interval import written
 from dianet_lab.analysis.phrases import listed
 from dianet_lab.analysis.planted import TRUTHS, planted
 from dianet_lab.analysis.planted_methods import METHODS, PAIRS, Trial
@@ -67,11 +69,22 @@ def rates(trials: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 
 def rates_sentence(found: pd.DataFrame) -> tuple[str, str]:
-    """What all methods detect of what is there, and how often they find what is absent."""
-    caught = [f"{row.method} {row.detected} of {row.there}" for row in found.itertuples() if row.there]
-    found = found.rename(columns={"false alarms": "alarms"})
-    alarms = [f"{row.method} {row.alarms} of {row.absent}" for row in found.itertuples() if row.absent]
+    """What all methods detect of what is there, and how often they find what is absent, with the ends of intervals."""
+    caught = [
+        f"{row.method} {row.detected} of {row.there}{_end(row.least, 'least') if row.detected else ''}"
+        for row in _spoken(found, "there")
+    ]
+    alarms = [f"{row.method} {row.alarms} of {row.absent}{_end(row.most, 'most')}" for row in _spoken(found, "absent")]
     return f"Detected of what was planted: {listed(caught)}.", f"Found where nothing is: {listed(alarms)}."
+
+
+def _spoken(found: pd.DataFrame, counted: str) -> Iterator[NamedTuple]:
+    names = {"false alarms": "alarms", "at least (%)": "least", "at most (%)": "most"}
+    return found[found[counted] > 0].rename(columns=names).itertuples()
+
+
+def _end(percent: float, which: str) -> str:
+    return f" (at {which} {written(percent, 1)} %)"
 
 
 def weakest_sentence(there: pd.DataFrame) -> str:
@@ -80,8 +93,12 @@ def weakest_sentence(there: pd.DataFrame) -> str:
     Args:
         there: :func:`rates` by share, of items that are there.
     """
-    said = []
-    for method, part in there.groupby("method", sort=False):
-        enough = part.loc[part["detected"] >= 0.8 * part["there"], "share"]
-        said.append(f"{method} down to {100 * enough.min():g} %" if len(enough) else f"{method} at none")
-    return f"Of the channels, so many must take part for four of five to be detected: {listed(said)} of those tried."
+    enough = there[there["detected"] >= 0.8 * there["there"]].groupby("method", sort=False)["share"].min()
+    fewest = {there["share"].min(): " (the fewest tried)"}
+    said = [
+        f"with {100 * share:g} % of the channels{fewest.get(share, '')} by {listed(methods.index)}"
+        for share, methods in enough.groupby(enough)
+    ]
+    if nowhere := [method for method in there["method"].unique() if method not in enough.index]:
+        said.append(f"with no share tried by {listed(nowhere)}")
+    return f"Four of five are still detected {', '.join(said)}."

@@ -2,26 +2,30 @@
 
 import pandas as pd
 
-from dianet_lab.analysis.interval import with_interval, written
+from dianet_lab.analysis.gates import UNTRAINED
+from dianet_lab.analysis.interval import with_interval
 from dianet_lab.analysis.replacement import ANEW, KEPT
 
 OTHER = "other class, another image's"
 
 
-def change_points(everywhere: pd.DataFrame, arm: str, kind: str, norms: str) -> str:
-    """``−0.2 [−0.5, +0.1]``: the change of accuracy in points, mean over seeds with its 95 % t interval."""
+def change(everywhere: pd.DataFrame, arm: str, kind: str, norms: str, value: str = "points") -> str:
+    """``−0.2 [−0.5, +0.1]``: the change of accuracy in points or of the loss in ``nats``, with its 95 % t interval."""
     asked = (everywhere["arm"] == arm) & (everywhere["kind"] == kind) & (everywhere["norms"] == norms)
-    return with_interval(everywhere.loc[asked, "points"], sign="+")
+    return with_interval(everywhere.loc[asked, value], 4 if value == "nats" else 2, sign="+")
 
 
 def replaced_sentence(everywhere: pd.DataFrame, arm: str) -> str:
-    """What the mean gate and another image's gate do to the accuracy."""
-    asked = [(kind, norms) for kind in ("mean", OTHER) for norms in (KEPT, ANEW)]
-    mean, mean_anew, other, other_anew = (change_points(everywhere, arm, *each) for each in asked)
-    anew = "with the norms' statistics estimated anew"
+    """What the mean gate and another image's gate do to accuracy and loss."""
+    told = {
+        kind: [change(everywhere, arm, kind, ANEW, value) for value in ("points", "nats")] for kind in ("mean", OTHER)
+    }
+    kept = " and ".join(change(everywhere, arm, kind, KEPT) for kind in told)
+    (points, nats), (other_points, other_nats) = told.values()
     return (
-        f"With every gate at its mean over training images, the accuracy of {arm} changes by {mean} points "
-        f"({mean_anew} {anew}), with the gates of an image of another class by {other} ({other_anew})."
+        f"With every gate at its mean over training images, the accuracy of {arm} changes by {points} points and its "
+        f"loss by {nats} nats; with the gates of an image of another class by {other_points} points and {other_nats} "
+        f"nats (norms estimated anew; with the norms as they are, accuracy changes by {kept} points)."
     )
 
 
@@ -36,12 +40,18 @@ def share_sentence(shares: pd.DataFrame, arm: str) -> str:
 
 
 def worst_block_sentence(layers: pd.DataFrame, arm: str) -> str:
-    """The block whose mean gate costs most, against what single blocks cost on average."""
-    mine = layers[(layers["arm"] == arm) & (layers["kind"] == "mean")]
-    means = mine.groupby(["stage", "block"])["points"].mean()
-    stage, block = means.idxmin()
-    average, worst = (written(value, 2, "+") for value in (means.mean(), means.min()))
+    """What one block at its mean gate costs, on average and where it costs most, beside the untrained network.
+
+    Args:
+        layers: ``arm, seed, kind, nats`` of every block.
+    """
+    of_networks = layers[layers["kind"] == "mean"].groupby(["arm", "seed"], sort=False)["nats"].agg(["mean", "max"])
+    average, most = (with_interval(of_networks.loc[arm, name], scale=1000, sign="+") for name in ("mean", "max"))
+    beside = ""
+    if f"{arm}, {UNTRAINED}" in of_networks.index:
+        untrained = with_interval(of_networks.loc[f"{arm}, {UNTRAINED}", "max"], scale=1000, sign="+")
+        beside = f"; in the untrained network by {untrained}"
     return (
-        f"One block alone at its mean gate changes the accuracy by {average} points on average, the one that costs "
-        f"most (stage {stage}, block {block}; chosen after looking) by {worst}."
+        f"One block alone at its mean gate changes the loss by {average} thousandths of a nat on average; the one that "
+        f"costs most, in each network its own and chosen after looking, by {most}{beside}."
     )

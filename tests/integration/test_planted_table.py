@@ -78,14 +78,18 @@ def test_rates_count_what_is_there_and_what_is_not():
     assert table.loc[0, ["there", "detected", "absent", "false alarms"]].tolist() == [2, 1, 3, 1]
     assert table.loc[0, "at least (%)"] == pytest.approx(1.3, abs=0.1) and table.loc[0, "at most (%)"] > 90
     caught, alarms = rates_sentence(table)
-    assert caught == "Detected of what was planted: m 1 of 2." and alarms == "Found where nothing is: m 1 of 3."
+    assert caught == "Detected of what was planted: m 1 of 2 (at least 1.3 %)."
+    assert alarms == "Found where nothing is: m 1 of 3 (at most 90.6 %)."
 
 
 def test_the_share_down_to_which_four_of_five_are_detected_is_said():
     table = pd.DataFrame(
-        {"method": ["a"] * 3 + ["b"], "share": [1.0, 0.5, 0.25, 1.0], "there": 5, "detected": [5, 4, 1, 3]}
+        {"method": [*"aaabcd"], "share": [1, 0.5, 0.25, 1, 0.25, 0.5], "there": 5, "detected": [5, 4, 1, 3, 5, 4]}
     )
-    assert "a down to 50 % and b at none of those tried" in weakest_sentence(table)
+    assert weakest_sentence(table) == (
+        "Four of five are still detected with 25 % of the channels (the fewest tried) by c, "
+        "with 50 % of the channels by a and d, with no share tried by b."
+    )
 
 
 def test_detections_are_drawn_from_many_channels_to_few():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dianet_lab import AttentionConfig, ModelConfig, build_model, plots
-from dianet_lab.analysis import replacement_frames, replacement_words
+from dianet_lab.analysis import replacement, replacement_frames, replacement_words
 from dianet_lab.analysis.capture import capture_images
 from dianet_lab.analysis.gates import Network
 from dianet_lab.analysis.planted import planted
@@ -71,6 +71,21 @@ class TestReplacement:
         assert torch.equal(together[0], together[2]) and not torch.equal(apart[0], apart[1])
         assert (together[0] != torch.arange(80)).all() and len(together[0].unique()) == 80
 
+    @pytest.mark.parametrize("unit", ["cbam", "lstm", "se"])
+    def test_changes_nothing_where_all_images_are_one_also_with_gates_that_are_maps(self, unit, parts):
+        """The means of such maps over space, in their place, would change the output."""
+        once = parts[0].select([3] * 20)
+        each = Replacement(network(unit=unit), once, once, start=0.25)
+        for kind in KINDS:
+            assert (abs(each.outcome(kind, each.positions)["nats"]) < 1e-6) == (kind != "start"), kind
+
+    def test_maps_that_would_take_too_much_memory_are_those_of_fewer_images(self, parts, monkeypatch):
+        maps = sum(8 * 4 * size**2 * 2**stage * 3 for stage, size in enumerate((8, 4, 2)))
+        monkeypatch.setattr(replacement, "MOST_BYTES", 30 * maps + 1)
+        each = Replacement(network(unit="cbam"), *parts, start=0.25)
+        assert each.outcome("mean", each.positions, ANEW)["images"] == len(each.train) == 30
+        assert each.images.labels.bincount().tolist() == [3] * 10
+
     def test_norms_that_are_estimated_anew_are_compared_with_an_intact_network_of_which_they_are_too(self, parts):
         each = Replacement(network(), *parts, start=0.25)
         intact = {norms: each.outcome(INTACT, [], norms) for norms in (KEPT, ANEW)}
@@ -127,20 +142,35 @@ class TestFrames:
 class TestWords:
     def test_have_the_numbers_of_the_frame(self):
         rows = [
-            {"arm": "DIA", "seed": seed, "kind": kind, "norms": norms, "points": -0.1 * (seed + 1)}
+            {
+                "arm": "DIA",
+                "seed": seed,
+                "kind": kind,
+                "norms": norms,
+                "points": -0.1 * (seed + 1),
+                "nats": 0.002 * seed,
+            }
             for seed in range(3)
             for kind in KINDS
             for norms in (KEPT, ANEW)
         ]
         said = replacement_words.replaced_sentence(pd.DataFrame(rows), "DIA")
-        assert "by −0.20 [−0.45, +0.05] points" in said
+        assert "by −0.20 [−0.45, +0.05] points and its loss by +0.0020 [−0.0030, +0.0070] nats" in said
         alone = pd.DataFrame([row for row in rows if row["seed"] == 0])
-        assert "by −0.10 points (−0.10 with" in replacement_words.replaced_sentence(alone, "DIA")
+        assert "by −0.10 points and its loss by 0.0000 nats" in replacement_words.replaced_sentence(alone, "DIA")
 
     def test_the_block_that_costs_most_is_said_to_be_chosen_after_looking(self):
-        frame = pd.DataFrame({"arm": "DIA", "kind": "mean", "stage": 0, "block": [0, 1], "points": [0.0, -2.0]})
-        said = replacement_words.worst_block_sentence(frame, "DIA")
-        assert "(stage 0, block 1; chosen after looking) by −2.00" in said and "−1.00 points on average" in said
+        frame = pd.DataFrame(
+            {"kind": "mean", "seed": [0, 0, 1, 1], "block": [0, 1, 0, 1], "nats": [0.0, 0.002, 0.004, 0.0]}
+        )
+        both = pd.concat([frame.assign(arm="DIA"), frame.assign(arm="DIA, untrained", nats=0.001)])
+        said = replacement_words.worst_block_sentence(both, "DIA")
+        assert (
+            "by +1.50 [−4.85, +7.85] thousandths of a nat on average" in said
+            and "chosen after looking, by +3.00" in said
+        )
+        assert said.endswith("in the untrained network by +1.00 [+1.00, +1.00].")
+        assert "untrained" not in replacement_words.worst_block_sentence(frame.assign(arm="DIA"), "DIA")
 
 
 class TestFigures:

@@ -151,13 +151,17 @@ class TestSentences:
         said = explained_sentence(measures(seeds), "DIA", seeds.images)
         assert "by 4.00 [1.52, 6.48]" in said and "untrained 0.0000 [0.0000, 0.0000]" in said
         assert "means over 3 networks" in said and "is open" not in said
+        assert said.endswith("add up to 4.00 [1.52, 6.48] logits (untrained 0.0000 [0.0000, 0.0000]).")
         assert "is open: the interval covers it" in explained_sentence(measures(seeds), "untrained", seeds.images)
         bad = seeds.images.assign(converged=False)
         assert explained_sentence(measures(seeds), "DIA", bad).startswith("No statement about DIA")
 
     def test_shares_and_agreement(self, seeds):
         said = layers_sentence(measures(seeds), by_stage(seeds), "DIA", 3)
-        assert "stage 0 52 [19, 86] % and stage 1 48 [14, 81] %" in said and "of 3 layers" in said
+        assert "stage 0 52 [19, 86] % and stage 1 48 [14, 81] %" in said and "of 3 layers;" in said
+        trained = joined([planted([[1, 1, 2]]), planted([[1, 1, 1]], name="untrained")])
+        said = layers_sentence(measures(trained), by_stage(trained), "DIA", 3)
+        assert "of 3 layers (those of the untrained network as over 3.0);" in said
 
     def test_one_network_has_no_interval_and_no_other_seed(self):
         alone = planted([[1, 1, 2]])
@@ -166,7 +170,10 @@ class TestSentences:
 
     def test_seeds_are_counted_in_pairs(self, seeds):
         said = seeds_sentence(between_seeds(seeds.layers, ["a", "b"]), "DIA")
-        assert "over 3 pairs" in said and "sizes of the layers' attributions by" in said
+        assert "over 3 pairs" in said and "sizes of the layers' attributions by" in said and "untrained" not in said
+        controls = [planted([[1, 2, k + 1]], name="untrained", seed=k) for k in range(3)]
+        both = joined([seeds._replace(layers=seeds.layers[seeds.layers["name"] == "DIA"]), *controls])
+        assert "; untrained " in seeds_sentence(between_seeds(both.layers, ["a", "b"]), "DIA")
 
     def test_a_table_of_intervals_has_a_row_a_group(self, seeds):
         table = spoken(measures(seeds), ["arm"], {"explained": 1})

@@ -359,6 +359,20 @@ class TestSentences:
         own = agreed[agreed["arm"].eq("DIA") & agreed["measure"].eq("mdi")].iloc[: len(values)]
         assert expected in words.agreement_sentence(own.assign(at_distance=values), "DIA", [])
 
+    @pytest.mark.parametrize(
+        ("own", "control", "expected"),
+        [
+            ((-0.2, -0.18), (-0.3, -0.31), "negative as well in DIA, untrained (−0.30): the sign is the method's"),
+            ((-0.2, -0.18), (-0.3, 0.31), "against the memory"),
+            ((0.5, 0.51), (0.1, 0.11), "more than in the controls"),
+            ((0.5, 0.51), (0.4, 0.6), "not clearly more than in DIA, untrained"),
+        ],
+    )
+    def test_what_the_controls_show_too_is_no_finding(self, agreed, own, control, expected):
+        rows = agreed[agreed["measure"] == "mdi"].sort_values(["arm", "seed"])
+        rows = rows.assign(at_distance=[*own, *control])
+        assert expected in words.agreement_sentence(rows, "DIA", ["DIA, untrained"])
+
     def test_without_a_memory_there_is_nothing_to_compare_with(self, agreed):
         assert "no memory path" in words.agreement_sentence(agreed.iloc[:0], "SE", [])
 
@@ -374,8 +388,24 @@ class TestSentences:
         cells = pd.DataFrame({"arm": ["DIA", "shared, no memory"], "seed": 0, "gain": [0.002, 0.003]})
         cells["gain_bent"] = [0.0001, 0.0002]
         said = words.gain_sentence(cells, "DIA", ["shared, no memory"])
-        assert "to a line: DIA 2.00; shared, no memory 3.00." in said and "DIA 0.10; shared, no memory 0.20." in said
+        assert "(median pair): DIA 2.00; shared, no memory 3.00." in said
+        assert said.endswith("may bend: DIA 0.10; shared, no memory 0.20.")  # one seed: nothing to pair
         assert "does not apply" in words.gain_sentence(cells.assign(gain=np.nan), "DIA", [])
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [((0.005, 0.0051), "has more than there (linear): minus it +2.05 ["), ((0.002, 0.0021), "no more than there")],
+    )
+    def test_a_gain_is_read_against_that_of_the_cell_without_memory_seed_by_seed(self, line, expected):
+        rows = [
+            ("DIA", 0, line[0]),
+            ("DIA", 1, line[1]),
+            ("shared, no memory", 0, 0.003),
+            ("shared, no memory", 1, 0.003),
+        ]
+        cells = pd.DataFrame(rows, columns=["arm", "seed", "gain"]).assign(gain_bent=0.0001)
+        assert expected in words.gain_sentence(cells, "DIA", ["shared, no memory"])
+        assert "true gain" not in words.gain_sentence(cells, "shared, no memory", [])
 
 
 class TestSubjects:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dianet_lab import plots
-from dianet_lab.analysis import memory, memory_frames, memory_words
+from dianet_lab.analysis import memory_frames, memory_words, state_changes
 from dianet_lab.analysis.interval import t_interval
 from dianet_lab.analysis.statistics import as_arms
 from dianet_lab.errors import DataError, LabError
@@ -54,7 +54,9 @@ class TestByDistance:
         assert [bool(ax.get_xlabel()) for ax in axes] == [False] * 2 + [True] * 2
 
     def test_every_kind_has_a_look_of_its_own(self):
-        assert set(KIND_STYLES) == set(memory.KINDS) and len(set(KIND_STYLES.values())) == len(memory.KINDS)
+        assert set(KIND_STYLES) == set(state_changes.KINDS) and len(set(KIND_STYLES.values())) == len(
+            state_changes.KINDS
+        )
         assert not {style.marker for style in KIND_STYLES.values()} & set("x+|_")  # they are all edge, which is white
 
     def test_a_single_network_has_no_intervals(self, curves):
@@ -85,6 +87,25 @@ class TestFrames:
         assert "0.41 [0.39, 0.43]" in said and "those 3 blocks on" in said
         alone = curves[curves["seed"] == 0]
         assert "by 0.40 of" in memory_words.reach_sentence(alone, memory_frames.reaches(alone), "DIA", "DIA, untrained")
+
+    def test_answers_are_told_beside_random_changes_as_long_and_intervals_as_the_tables_have_them(self):
+        flips = {
+            "other class": (0.0, 0.0),
+            "random": (0.0, 0.01),
+            "zero": (0.01, 0.03),
+            "random, as zero": (0.02, 0.02),
+        }
+        rows = [
+            {"kind": kind, "seed": seed, "flips": value, "kl": 2e-5, "source": source}
+            for kind, values in flips.items()
+            for seed, value in enumerate(values)
+            for source in (0, 1)
+        ]
+        frame = pd.DataFrame(rows).assign(arm="DIA", mode="total", stage=0, images=50)
+        said = memory_words.answers_sentence(frame, "DIA")
+        assert "for 50 test images, that swap behind one block changes none (KL 2.0e-05 nats)" in said
+        assert "as long 0.50 % [−5.85, 6.85] (KL" in said and "a reset to zero 2.00 % [" in said
+        assert "as long as that 2.00 % [2.00, 2.00] (KL" in said and "the 2 blocks that" in said
 
 
 def test_arms_without_a_memory_are_left_out_and_none_is_an_error():
