@@ -143,7 +143,7 @@ def _kl_is_closer(trial: Trial) -> np.ndarray:
 
 
 def _answers(trial: Trial) -> Found:
-    each = Replacement(trial.model, trial.images, trial.train, start=0.25, seed=trial.seed)
+    each = Replacement(trial.model, trial.images, trial.train, trial.seed)
     intact = logits_under(trial.model, trial.images)
     for block in range(BLOCKS):
         found = logits_under(trial.model, trial.images, each.make("another image's", [(STAGE, block)]))

@@ -33,6 +33,12 @@ def hook_points(model: nn.Module) -> dict[Position, HookPoint]:
     return {(stage, int(block)): point for stage, attention in stages for block, point in attention.points.items()}
 
 
+def start_of(model: nn.Module) -> float:
+    """Where the gates of a fresh unit of this network start, about; raises as :func:`attentions`."""
+    unit = attentions(model)[0].units[0]
+    return unit.initial_gate if unit.gate_start is None else unit.gate_start
+
+
 def in_this_thread(hook: Callable) -> Callable:
     """A hook that other threads, which may use the same network, do not run."""
     thread = threading.get_ident()

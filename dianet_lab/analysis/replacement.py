@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dianet_lab.analysis.capture import FACTORS, by_position, capture_data, multiplied
 from dianet_lab.analysis.interventions import Replace
-from dianet_lab.analysis.points import Position, hook_points
+from dianet_lab.analysis.points import Position, hook_points, start_of
 from dianet_lab.analysis.state_changes import donors
 from dianet_lab.analysis.under import Make, logits_under, norms_anew
 from dianet_lab.data.images import ImageData
@@ -29,7 +29,7 @@ KINDS = (
 )
 """What a gate becomes: its mean over training images; that over training images of the image's own class (which tells
 the class, so it may even help); the gate of another image, the same one for all layers or one for each layer, of
-whatever class, of the same, of another; the value at which gates start."""
+whatever class, of the same, of another; the value at which gates of this kind of unit start."""
 
 FOR_ALL = ("mean", "start")
 """The kinds that are the same for all images."""
@@ -48,12 +48,11 @@ class Replacement:
     the network is asked with fewer of them, test and training images alike, each class with its share.
 
     Args:
-        start: the value of the kind ``start``.
         seed: decides whose gates an image gets.
     """
 
-    def __init__(self, model: nn.Module, images: ImageData, train: ImageData, start: float, seed: int = 0):
-        self.model, self.start, self.seed = model, start, seed
+    def __init__(self, model: nn.Module, images: ImageData, train: ImageData, seed: int = 0):
+        self.model, self.seed = model, seed
         self.positions = list(hook_points(model))
         most = MOST_BYTES // _bytes_an_image(model, images)
         self.images, self.train = (
@@ -86,7 +85,7 @@ class Replacement:
         own, train = self._gates[part][place], self._gates["train"][place]
         labels = self._parts()[part].labels
         if kind == "start":
-            return torch.full_like(train[0], self.start)
+            return torch.full_like(train[0], start_of(self.model))
         if kind == "mean":
             return train.mean(0)
         if kind == "class mean":

@@ -40,7 +40,6 @@ class Replaced(NamedTuple):
 
 def replace_gates(
     networks: Iterable[Network],
-    start: float,
     *,
     staged: Collection[str] = (),
     layered: Mapping[str, Sequence[str]] | None = None,
@@ -50,7 +49,6 @@ def replace_gates(
     """Every kind of replacement in each network; its gates are captured once.
 
     Args:
-        start: the value of the kind ``start``.
         staged: names of networks of which the stages are replaced one by one too.
         layered: name of a network of which the blocks are replaced one by one too -> in which ways.
         masked: names of networks of which only a random part of the blocks listens to the image.
@@ -59,7 +57,7 @@ def replace_gates(
     found = Replaced([], [], [], [])
     for network in networks:
         name, seed = network.name, network.which["seed"]
-        each = Replacement(network.model, network.images, network.train, start, seed)
+        each = Replacement(network.model, network.images, network.train, seed)
         parts = [_everywhere(each)]
         parts.append(_stages(each) if name in staged else ())
         parts.append(_layers(each, (layered or {}).get(name, ())))

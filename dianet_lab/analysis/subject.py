@@ -13,7 +13,7 @@ from dianet_lab.analysis import wording
 from dianet_lab.analysis.gates import UNTRAINED, Network, networks, pixels_shuffled, reference_images, shown_images
 from dianet_lab.analysis.over_training import along_the_way
 from dianet_lab.analysis.own_network import load_own, names_own
-from dianet_lab.analysis.points import attentions
+from dianet_lab.analysis.points import start_of
 from dianet_lab.analysis.under import accuracy, logits_under
 from dianet_lab.config import DataConfig, RunConfig
 from dianet_lab.data.images import ImageData
@@ -41,8 +41,7 @@ class View(NamedTuple):
     @property
     def start(self) -> float:
         """Where the gates of a fresh unit of this network start, about."""
-        unit = attentions(self.model)[0].units[0]
-        return unit.initial_gate if unit.gate_start is None else unit.gate_start
+        return start_of(self.model)
 
 
 @dataclass(frozen=True)

@@ -35,28 +35,33 @@ class TestReplacement:
     def test_changes_nothing_where_gates_see_no_image(self, kind, parts):
         """The control of the notebook, and the planted constant: whatever is swapped is the same."""
         for model in (network(unit="static", sharing="none"), planted("constant", 0)):
-            each = Replacement(model, *parts, start=0.25)
+            each = Replacement(model, *parts)
             found = each.outcome(kind, each.positions)
             assert found["flips"] == 0 and found["loss"] == pytest.approx(each.outcome(INTACT, [])["loss"], abs=1e-5)
 
     def test_puts_the_training_images_mean_in_the_place_of_every_gate(self, parts):
         model = network()
         means = [stage.mean("image").values for stage in capture_images(model, parts[1])]
-        each = Replacement(model, *parts, start=0.25)
+        each = Replacement(model, *parts)
         for place in each.make("mean", [(1, 2)])(slice(0, 5)):
             np.testing.assert_allclose(place.gate, means[1][2], atol=1e-6)
+
+    @pytest.mark.parametrize(("unit", "start"), [("lstm", 0.25), ("se", 0.5), ("cbam", 0.25)])
+    def test_the_start_is_that_of_the_networks_own_unit(self, unit, start, parts):
+        (place,) = Replacement(network(unit=unit), *parts).make("start", [(1, 2)])(slice(0, 5))
+        assert (place.gate == start).all()
 
     def test_class_means_are_those_of_the_images_own_class(self, parts):
         model, (test, train) = network(), parts
         gates = capture_images(model, train)[0].sel(block=0).values
-        (place,) = Replacement(model, test, train, start=0.25).make("class mean", [(0, 0)])(slice(7, 9))
+        (place,) = Replacement(model, test, train).make("class mean", [(0, 0)])(slice(7, 9))
         for row, label in zip(place.gate, test.labels[7:9], strict=True):
             np.testing.assert_allclose(row, gates[train.labels.numpy() == int(label)].mean(0), atol=1e-6)
 
     def test_another_images_gates_are_the_same_ones_in_all_layers_or_other_ones_in_each(self, parts):
         model = network()
         gates = [stage.values for stage in capture_images(model, parts[0])]
-        each = Replacement(model, *parts, start=0.25)
+        each = Replacement(model, *parts)
 
         def whose(kind):
             found = []
@@ -75,35 +80,33 @@ class TestReplacement:
     def test_changes_nothing_where_all_images_are_one_also_with_gates_that_are_maps(self, unit, parts):
         """The means of such maps over space, in their place, would change the output."""
         once = parts[0].select([3] * 20)
-        each = Replacement(network(unit=unit), once, once, start=0.25)
+        each = Replacement(network(unit=unit), once, once)
         for kind in KINDS:
             assert (abs(each.outcome(kind, each.positions)["nats"]) < 1e-6) == (kind != "start"), kind
 
     def test_maps_that_would_take_too_much_memory_are_those_of_fewer_images(self, parts, monkeypatch):
         maps = sum(8 * 4 * size**2 * 2**stage * 3 for stage, size in enumerate((8, 4, 2)))
         monkeypatch.setattr(replacement, "MOST_BYTES", 30 * maps + 1)
-        each = Replacement(network(unit="cbam"), *parts, start=0.25)
+        each = Replacement(network(unit="cbam"), *parts)
         assert each.outcome("mean", each.positions, ANEW)["images"] == len(each.train) == 30
         assert each.images.labels.bincount().tolist() == [3] * 10
 
     def test_norms_that_are_estimated_anew_are_compared_with_an_intact_network_of_which_they_are_too(self, parts):
-        each = Replacement(network(), *parts, start=0.25)
+        each = Replacement(network(), *parts)
         intact = {norms: each.outcome(INTACT, [], norms) for norms in (KEPT, ANEW)}
         # An untrained network's running statistics are 0 and 1.
         assert abs(intact[KEPT]["loss"] - intact[ANEW]["loss"]) > 1e-4
         mean = each.outcome("mean", each.positions, ANEW)
         assert mean["nats"] == pytest.approx(mean["loss"] - intact[ANEW]["loss"])
         assert mean["points"] == pytest.approx(100 * (mean["accuracy"] - intact[ANEW]["accuracy"]))
-        static = Replacement(network(unit="static", sharing="none"), *parts, start=0.25)
+        static = Replacement(network(unit="static", sharing="none"), *parts)
         assert static.outcome("mean", static.positions, ANEW)["nats"] == pytest.approx(0, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
 def found(parts):
     networks = [named(network(), parts), named(network(unit="static", sharing="none"), parts, "static per block")]
-    return replace_gates(
-        networks, 0.25, staged=["DIA"], layered={"DIA": CONTROLS}, masked=["static per block"], draws=2
-    )
+    return replace_gates(networks, staged=["DIA"], layered={"DIA": CONTROLS}, masked=["static per block"], draws=2)
 
 
 class TestFrames:
@@ -118,7 +121,7 @@ class TestFrames:
         assert (intact[["points", "nats", "flips"]] == 0).all(axis=None) and len(intact) == 4
 
     def test_a_stage_or_a_block_is_replaced_alone(self, found, parts):
-        whole = Replacement(network(), *parts, start=0.25)
+        whole = Replacement(network(), *parts)
         of_stage = found.stages.set_index(["stage", "kind"]).loc[(1, "mean"), "loss"]
         assert of_stage == pytest.approx(whole.outcome("mean", [(1, 0), (1, 1), (1, 2)], ANEW)["loss"])
         of_block = found.layers.set_index(["stage", "block"]).loc[(2, 1), "loss"]
@@ -126,16 +129,16 @@ class TestFrames:
 
     def test_no_mask_is_the_intact_network_and_a_full_one_all_means(self, parts):
         (each,) = [named(network(), parts)]
-        masks = replace_gates([each], 0.25, masked=["DIA"], draws=2).masks
+        masks = replace_gates([each], masked=["DIA"], draws=2).masks
         sizes = [1 if fraction in (0, 1) else 2 for fraction in replacement_frames.FRACTIONS]
         assert masks.groupby("fraction").size().tolist() == sizes
-        whole = Replacement(*each[1:], 0.25)
+        whole = Replacement(*each[1:])
         ends = masks.set_index("fraction")["loss"]
         assert ends[1] == pytest.approx(whole.outcome(INTACT, [], ANEW)["loss"])
         assert ends[0] == pytest.approx(whole.outcome("mean", whole.positions, ANEW)["loss"])
 
     def test_leaving_out_a_block_that_sees_no_image_changes_nothing(self, parts):
-        found = replace_gates([named(planted("constant", 0), parts)], 0.25, layered={"DIA": CONTROLS}).layers
+        found = replace_gates([named(planted("constant", 0), parts)], layered={"DIA": CONTROLS}).layers
         assert len(found) == 3 * 8 and found["nats"].abs().max() < 1e-4
 
 
