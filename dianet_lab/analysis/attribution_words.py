@@ -34,22 +34,28 @@ def explained_sentence(table: pd.DataFrame, own: str, images: pd.DataFrame) -> s
     """
     if own in refused(images):
         return f"No statement about {own}: fewer than {100 * MOST:.0f} % of its attributions add up; take more steps."
+    table = trusted(table, images)
     explained = table.loc[table["arm"] == own, "explained"]
-    moved, others = _beside(table, "explained", own)
-    total, totals = _beside(table, "total", own)
+    moved, total = (_beside(table, value, own) for value in ("explained", "total"))
     _, low, high = t_interval(explained)
     open_ = " Whether this is above or below 0 is open: the interval covers it." if low <= 0 <= high else ""
     return (
         f"Against the mean gate, the gates that {own} gives to an image move its class's logit, less the mean logit, "
-        f"by {moved} logits ({others}; {how(explained)}).{open_} Signs cancel over images that show no class; without "
-        f"them, the layers' attributions add up to {total} logits ({totals})."
+        f"by {moved} ({how(explained)}).{open_} In size alone, where layers and images can't cancel each other, the "
+        f"layers' attributions add up to {total}."
     )
 
 
-def _beside(table: pd.DataFrame, value: str, own: str) -> tuple[str, str]:
-    """A measure of the own networks, and of all others with their names."""
+def trusted(table: pd.DataFrame, images: pd.DataFrame, key: str = "arm") -> pd.DataFrame:
+    """The rows of a table whose names, in the column ``key``, are not refused for attributions that do not add up."""
+    return table[~table[key].isin(refused(images))]
+
+
+def _beside(table: pd.DataFrame, value: str, own: str) -> str:
+    """``0.36 [0.17, 0.54] logits``, and behind it what the others have."""
     said = {name: with_interval(each, _digits(each)) for name, each in table.groupby("arm", sort=False)[value]}
-    return said[own], "; ".join(f"{name} {level}" for name, level in said.items() if name != own)
+    others = "; ".join(f"{name} {level}" for name, level in said.items() if name != own)
+    return f"{said[own]} logits" + (f"; {others}" if others else "")
 
 
 def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: int) -> str:
@@ -61,6 +67,8 @@ def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: 
         count: how many layers there are.
     """
     rows, mine = stages[stages["name"] == own], table[table["arm"] == own]
+    if mine.empty:
+        return ""
     shares = listed(
         f"stage {stage} {with_interval(100 * group, 0)} %" for stage, group in rows.groupby("stage")["share"]
     )
@@ -75,6 +83,8 @@ def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: 
 
 def seeds_sentence(between: pd.DataFrame, own: str) -> str:
     """Whether the networks of other seeds use the same layers, and the same ones for a class."""
+    if own not in set(between["name"]):
+        return ""
     row = between.set_index("name").loc[own]
     if row["pairs"] == 0 or not np.isfinite(row["layers"]):
         return "Of one network alone it can't be told whether another one would use the same layers."

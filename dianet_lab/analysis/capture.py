@@ -92,9 +92,9 @@ class Trace:
                 f"hook points were not called alike: {self._calls}; run whole forward passes inside capture()"
             )
 
-    def has(self, quantity: str) -> bool:
-        """Whether ``quantity`` was kept."""
-        return quantity in self._seen[self.positions[0]]
+    def has(self, quantity: str, stage: int = 0) -> bool:
+        """Whether ``quantity`` was kept of a stage."""
+        return quantity in self._seen[next(position for position in self.positions if position[0] == stage)]
 
     def array(self, quantity: str, stage: int) -> xr.DataArray:
         """``[image, block, channel]`` of one quantity in a 0-based stage; ``map`` has y and x too.

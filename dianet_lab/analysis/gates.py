@@ -148,7 +148,7 @@ def gate_measures(networks: Iterable[Network]) -> pd.DataFrame:
     """What the gates of each stage are like, one row a network and stage: ``arm, when, seed, stage`` and
 
     ``mean`` (over everything), ``spread`` (standard deviation over images, mean over channels and blocks), ``relative``
-    (``spread`` over the size of ``mean``: gates of other units are of other sizes), ``class_share`` (mean over blocks)
+    (``spread`` over the mean size of a gate, without its sign: units differ in it), ``class_share`` (mean over blocks)
     and ``correlation`` (between different layers of the stage, each channel's mean over images taken out).
     """
     return pd.DataFrame(
@@ -167,7 +167,7 @@ def stage_measures(stages: Sequence[xr.DataArray]) -> list[dict[str, float]]:
         {
             "mean": float(gates.mean()),
             "spread": float(spread[stage]),
-            "relative": _ratio(float(spread[stage]), abs(float(gates.mean()))),
+            "relative": _ratio(float(spread[stage]), float(abs(gates).mean())),
             "class_share": float(class_share(gates).mean()),
             "correlation": mean_off_diagonal(layer_correlation(gates, centred=True)),
         }

@@ -68,18 +68,16 @@ def _at_distance(rows: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:
     said = f"Among pairs at the same distance it is {with_interval(values)}"
     if np.isnan(low):
         return f"{said}."
+    side = 1 if low > 0 else -1 if high < 0 else 0
+    if not side:
+        return f"{said}, which does not tell it from 0."
     known = [name for name in controls if len(_of(rows, name, value))]
-    if low > 0:
-        near = [name for name in known if not t_interval(_less(rows, arm, name, value))[1] > 0]
-        reading = f"but not clearly more than in {listed(near)}" if near else "and more than in the controls"
-        return f"{said}: more than distance, {reading}."
-    if high < 0:
-        alike = [name for name in known if t_interval(_of(rows, name, value))[2] < 0]
-        if alike:
-            told = listed(f"{name} ({written(_of(rows, name, value).mean(), 2)})" for name in alike)
-            return f"{said}, and negative as well in {told}: the sign is the method's, not the memory's."
-        return f"{said}: there it ranks them against the memory."
-    return f"{said}, which does not tell it from 0."
+    near = [name for name in known if not t_interval(side * _less(rows, arm, name, value))[1] > 0]
+    if near:
+        told = listed(f"{name} ({written(_of(rows, name, value).mean(), 2)})" for name in near)
+        return f"{said}, which is not clearly {'above' if side > 0 else 'below'} {told}: no finding about the memory."
+    finding = "more than distance" if side > 0 else "there it ranks them against the memory"
+    return f"{said}: {finding}{', and beyond every control' if known else ''}."
 
 
 def gain_sentence(cells: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:
@@ -107,12 +105,19 @@ def _beyond_chance(medians: pd.DataFrame, arm: str) -> str:
     if arm == NO_MEMORY or any(len(each) < 2 for each in over):
         return ""
     line, bent = (with_interval(each, sign="+") for each in over)
-    more = [name for name, each in zip(("linear", "bent"), over, strict=True) if t_interval(each)[1] > 0]
-    reading = f"more than there ({listed(more)})" if more else "no more than there"
     return (
-        f" In {NO_MEMORY} the true gain is 0, and what is found is what a regression misses; {arm} has {reading}: "
-        f"minus it {line}, bent {bent}."
+        f" In {NO_MEMORY} the true gain is 0, and what is found is what a regression misses; {arm} has "
+        f"{_more_or_not(over)} than there: minus it {line}, bent {bent}."
     )
+
+
+def _more_or_not(over: Sequence[pd.Series]) -> str:
+    """What two differences, of the linear and the bent regression, allow to say."""
+    ends = [t_interval(each)[1:] for each in over]
+    more = [name for name, (low, _) in zip(("linear", "bent"), ends, strict=True) if low > 0]
+    if more:
+        return f"more ({listed(more)})"
+    return "no more" if all(high <= 0 for _, high in ends) else "not clearly more"
 
 
 def controls_of(arm: str, frame: pd.DataFrame) -> list[str]:

@@ -23,7 +23,8 @@ from dianet_lab.seeding import seed_of
 
 MODES = ("total", "memory")
 LIMIT = 250
-"""Images that a network is looked at with if nobody says how many; they go through it in one batch."""
+"""Images whose states are changed if nobody says how many. They go through the network in one batch, and so do all that
+are shown, and the training images: a thousand each, at most, in the notebooks."""
 
 RESOLUTION = 1e-5
 """A gate that varies by less over images does not vary, in float32."""

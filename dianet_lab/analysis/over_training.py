@@ -71,8 +71,12 @@ def half_way_sentence(course: pd.DataFrame) -> str:
     if not found:
         return "No gates vary more over images after training than before it."
     told = listed(f"{each.half} ({arm})" for arm, each in found.items())
-    past = [f"{each.most} ({arm}, {written(each.times, 1)} times the last)" for arm, each in found.items()]
+    last = course["epoch"].max()
+    past = listed(
+        f"{each.most} ({arm}{f', {written(each.times, 1)} times the last' if each.most < last else ''})"
+        for arm, each in found.items()
+    )
     return (
         f"Half of the last deviation over images is first reached after epoch {told}; the largest is that after epoch "
-        f"{listed(past)}. All of it of one seed and the epochs looked at."
+        f"{past}. All of it of one seed and the epochs looked at."
     )

@@ -93,12 +93,21 @@ def weakest_sentence(there: pd.DataFrame) -> str:
     Args:
         there: :func:`rates` by share, of items that are there.
     """
-    enough = there[there["detected"] >= 0.8 * there["there"]].groupby("method", sort=False)["share"].min()
-    fewest = {there["share"].min(): " (the fewest tried)"}
-    said = [
-        f"with {100 * share:g} % of the channels{fewest.get(share, '')} by {listed(methods.index)}"
-        for share, methods in enough.groupby(enough)
-    ]
-    if nowhere := [method for method in there["method"].unique() if method not in enough.index]:
+    least = {method: _least(part) for method, part in there.groupby("method", sort=False)}
+    fewest, said = {there["share"].min(): " (the fewest tried)"}, []
+    for share in sorted({share for share in least.values() if share}):
+        names = listed(method for method, enough in least.items() if enough == share)
+        said.append(f"with {100 * share:g} % of the channels{fewest.get(share, '')} by {names}")
+    if nowhere := [method for method, share in least.items() if not share]:
         said.append(f"with no share tried by {listed(nowhere)}")
-    return f"Four of five are still detected {', '.join(said)}."
+    return f"Of what was planted, four of five are still detected {', '.join(said)}."
+
+
+def _least(part: pd.DataFrame) -> float:
+    """The smallest share down to which, from the largest on, four of five are detected; 0 if not even there."""
+    enough = 0.0
+    for row in part.sort_values("share", ascending=False).itertuples():
+        if row.detected < 0.8 * row.there:
+            break
+        enough = row.share
+    return enough

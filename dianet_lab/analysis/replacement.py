@@ -35,7 +35,10 @@ FOR_ALL = ("mean", "start")
 """The kinds that are the same for all images."""
 
 MOST_BYTES = 1 << 30
-"""That the gates of the test images may take. Spatial gates are maps: those of ResNet-164 take 8 MB an image."""
+"""That gates may take: of test and training images, as they are and replaced. Spatial gates are maps: those of
+ResNet-164 take 8 MB an image."""
+
+COPIES = 4
 
 INTACT = "intact"
 KEPT, ANEW = "norms kept", "norms estimated anew"
@@ -54,7 +57,7 @@ class Replacement:
     def __init__(self, model: nn.Module, images: ImageData, train: ImageData, seed: int = 0):
         self.model, self.seed = model, seed
         self.positions = list(hook_points(model))
-        most = MOST_BYTES // _bytes_an_image(model, images)
+        most = MOST_BYTES // (COPIES * _bytes_an_image(model, images))
         self.images, self.train = (
             data.stratified(max(1, most), "images whose gates are kept") for data in (images, train)
         )

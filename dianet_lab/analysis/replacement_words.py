@@ -4,6 +4,7 @@ import pandas as pd
 
 from dianet_lab.analysis.gates import UNTRAINED
 from dianet_lab.analysis.interval import with_interval
+from dianet_lab.analysis.phrases import plural
 from dianet_lab.analysis.replacement import ANEW, KEPT
 
 OTHER = "other class, another image's"
@@ -22,10 +23,12 @@ def replaced_sentence(everywhere: pd.DataFrame, arm: str) -> str:
     }
     kept = " and ".join(change(everywhere, arm, kind, KEPT) for kind in told)
     (points, nats), (other_points, other_nats) = told.values()
+    images = int(everywhere.loc[everywhere["arm"] == arm, "images"].min())
     return (
         f"With every gate at its mean over training images, the accuracy of {arm} changes by {points} points and its "
         f"loss by {nats} nats; with the gates of an image of another class by {other_points} points and {other_nats} "
-        f"nats (norms estimated anew; with the norms as they are, accuracy changes by {kept} points)."
+        f"nats ({plural(images, 'test image')}, norms estimated anew; with the norms as they are, accuracy changes by "
+        f"{kept} points)."
     )
 
 

@@ -106,7 +106,8 @@ def neighbours_sentence(networks: pd.DataFrame, distances: pd.DataFrame, seen: S
 
 def undefined_sentence(pairs: pd.DataFrame) -> str:
     """Of which trained networks a measure is not defined, and why; empty where all are."""
-    trained, parts = pairs[pairs["when"] == "end"], []
+    own_images = ~pairs["arm"].str.endswith(f", {NO_SHAPES}")
+    trained, parts = pairs[(pairs["when"] == "end") & own_images], []
     shares = trained["pearson_centred"].isna().groupby(trained["arm"], sort=False).mean()
     if still := list(shares.index[shares == 1]):
         parts.append(f"The gates of {listed(still)} vary over no image and have no centred measure.")

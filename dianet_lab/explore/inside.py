@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dianet_lab.analysis.blend import Blend, Fade
-from dianet_lab.analysis.capture import Trace, capture
+from dianet_lab.analysis.capture import FACTORS, Trace, capture
 from dianet_lab.analysis.interventions import Intervention, intervene
 from dianet_lab.analysis.points import Position, attentions, hook_points
 from dianet_lab.attention.unit import ChannelUnit
@@ -66,7 +66,7 @@ class Inside:
         ones, squares = dict(sums), dict(sums)
         device = next(self.model.parameters()).device
         for batch, _ in evaluation_batches(self.train, SPATIAL_BATCH if self.spatial else BATCH, device=device):
-            with capture(self.model, ["gate", "map"]) as trace:
+            with capture(self.model, FACTORS) as trace:
                 self.model(batch)
             for position in self.positions:
                 channels = _of(trace, "gate", position).double()
@@ -83,7 +83,7 @@ class Inside:
     @torch.no_grad()
     def gate_of(self, position: Position, images: Sequence[int]) -> Tensor:
         """What a block gives to test images, as it is multiplied: ``[image, channel, 1 or height, 1 or width]``."""
-        with capture(self.model, ["gate", "map"]) as trace:
+        with capture(self.model, FACTORS) as trace:
             self.model(self.batch(images))
         return _whole(trace, position)
 
@@ -155,6 +155,6 @@ def _of(trace: Trace, quantity: str, position: Position) -> Tensor:
 
 def _whole(trace: Trace, position: Position) -> Tensor:
     """The gate with its four dimensions: over space where it is a map, else one number a channel."""
-    if trace.has("map"):
+    if trace.has("map", position[0]):
         return _of(trace, "map", position)
     return _of(trace, "gate", position)[..., None, None]

@@ -52,7 +52,7 @@ def plot_gate_distribution(
     ax.set_ylabel("gate (dimensionless)")
     handles = _bar_key(color)
     if start is not None:
-        handles.append(Line2D([], [], **START_LINE, label="before training, about"))
+        handles.append(Line2D([], [], **START_LINE, label="start, before training (about)"))
     if key:
         legend_above(ax, handles, 1.08)
     return ax

@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
-from dianet_lab.analysis.gates import gate_measures, gate_ranges, networks, per_network, reference_images, shown_images
+from dianet_lab.analysis.gates import (
+    gate_measures,
+    gate_ranges,
+    networks,
+    per_network,
+    reference_images,
+    shown_images,
+    stage_measures,
+)
 from dianet_lab.analysis.statistics import effects
 from dianet_lab.data.batches import evaluation_batches
 from dianet_lab.data.sources import load_data
@@ -12,6 +21,7 @@ from dianet_lab.studies.contrast import Contrast
 from dianet_lab.studies.execute import run_study
 from dianet_lab.studies.study import Study
 
+LABELS = {"label": ("image", list("abcde") * 2)}
 ARMS = {"DIA": {}, "tanh": {"model.attention.activation": "tanh"}}
 
 
@@ -43,6 +53,12 @@ def test_a_network_sees_images_normalised_as_its_own_seed_does(study, trained):
 
 def model_id(study, which):
     return study.config(which["arm"], which["seed"]).run_id
+
+
+def test_the_deviation_of_signed_gates_is_a_share_of_their_size_not_of_a_mean_that_cancels():
+    values = np.where(np.arange(40).reshape(10, 1, 4) % 2, 0.5, -0.5) * np.linspace(0.9, 1.1, 10)[:, None, None]
+    (row,) = stage_measures([xr.DataArray(values, dims=("image", "block", "channel"), coords=LABELS | {"block": [0]})])
+    assert abs(row["mean"]) < 1e-9 and row["relative"] == pytest.approx(row["spread"] / 0.5)
 
 
 def test_many_test_images_are_cut_to_a_stratified_thousand(tiny, monkeypatch):

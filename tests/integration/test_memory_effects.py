@@ -108,6 +108,12 @@ class TestStateEffects:
         assert (outputs["images"] == 10).all()
         assert gates.loc[gates["kind"] == "same class", "effect"].min() > 0
 
+    def test_a_changed_state_goes_to_its_own_image(self, digits, monkeypatch):
+        """States that stay as they are move nothing, whichever of the images that are shown are looked at."""
+        monkeypatch.setattr(memory, "changed_state", lambda kind, here, *rest: here)
+        gates, outputs = memory.state_effects(network_with_memory(), *digits, limit=30)
+        assert gates["effect"].max() < 1e-3 and outputs["flips"].max() == 0
+
     def test_the_intact_network_is_what_is_left_when_the_mean_forget_gate_is_the_gate(self, digits):
         """Planted forget gates are the same for every image: holding them at their mean changes nothing."""
         held = memory.forget_effects(planted("neighbours copy", 0), *digits, limit=60).set_index(["held", "mode"])

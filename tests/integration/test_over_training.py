@@ -63,7 +63,10 @@ def course_of(**spreads: list[float]) -> pd.DataFrame:
 def test_half_way_is_the_first_epoch_with_half_of_the_last_deviation():
     course = course_of(early=[0.0, 0.5, 0.2, 1.0], late=[0.0, 0.1, 0.4, 1.0], falling=[1.0, 0.5, 0.4, 0.1])
     assert half_way(course) == {"early": (1, 4, 1.0), "late": (4, 4, 1.0)}
-    assert "after epoch 1 (early) and 4 (late); the largest" in half_way_sentence(course)
+    assert (
+        "after epoch 1 (early) and 4 (late); the largest is that after epoch 4 (early) and 4 (late)."
+        in half_way_sentence(course)
+    )
     assert half_way_sentence(course_of(falling=[1.0, 0.5, 0.4, 0.1])).startswith("No gates vary more")
 
 

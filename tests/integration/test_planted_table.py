@@ -84,10 +84,15 @@ def test_rates_count_what_is_there_and_what_is_not():
 
 def test_the_share_down_to_which_four_of_five_are_detected_is_said():
     table = pd.DataFrame(
-        {"method": [*"aaabcd"], "share": [1, 0.5, 0.25, 1, 0.25, 0.5], "there": 5, "detected": [5, 4, 1, 3, 5, 4]}
+        {
+            "method": [*"aaabbcd"],
+            "share": [1, 0.5, 0.25, 1, 0.5, 0.25, 0.5],
+            "there": 5,
+            "detected": [5, 4, 1, 3, 5, 5, 4],
+        }
     )
     assert weakest_sentence(table) == (
-        "Four of five are still detected with 25 % of the channels (the fewest tried) by c, "
+        "Of what was planted, four of five are still detected with 25 % of the channels (the fewest tried) by c, "
         "with 50 % of the channels by a and d, with no share tried by b."
     )
 

@@ -86,7 +86,7 @@ class TestReplacement:
 
     def test_maps_that_would_take_too_much_memory_are_those_of_fewer_images(self, parts, monkeypatch):
         maps = sum(8 * 4 * size**2 * 2**stage * 3 for stage, size in enumerate((8, 4, 2)))
-        monkeypatch.setattr(replacement, "MOST_BYTES", 30 * maps + 1)
+        monkeypatch.setattr(replacement, "MOST_BYTES", 30 * replacement.COPIES * maps + 1)
         each = Replacement(network(unit="cbam"), *parts)
         assert each.outcome("mean", each.positions, ANEW)["images"] == len(each.train) == 30
         assert each.images.labels.bincount().tolist() == [3] * 10
@@ -150,6 +150,7 @@ class TestWords:
                 "seed": seed,
                 "kind": kind,
                 "norms": norms,
+                "images": 50,
                 "points": -0.1 * (seed + 1),
                 "nats": 0.002 * seed,
             }
@@ -159,6 +160,7 @@ class TestWords:
         ]
         said = replacement_words.replaced_sentence(pd.DataFrame(rows), "DIA")
         assert "by −0.20 [−0.45, +0.05] points and its loss by +0.0020 [−0.0030, +0.0070] nats" in said
+        assert "(50 test images, norms estimated anew; with" in said
         alone = pd.DataFrame([row for row in rows if row["seed"] == 0])
         assert "by −0.10 points and its loss by 0.0000 nats" in replacement_words.replaced_sentence(alone, "DIA")
 

@@ -26,6 +26,7 @@ from dianet_lab.analysis.attribution_words import (
     layers_sentence,
     seeds_sentence,
     spoken,
+    trusted,
 )
 from dianet_lab.analysis.interval import with_interval
 from dianet_lab.errors import LabError
@@ -149,12 +150,22 @@ class TestSentences:
 
     def test_what_is_explained_stands_beside_its_controls(self, seeds):
         said = explained_sentence(measures(seeds), "DIA", seeds.images)
-        assert "by 4.00 [1.52, 6.48]" in said and "untrained 0.0000 [0.0000, 0.0000]" in said
+        assert "by 4.00 [1.52, 6.48] logits; untrained 0.0000 [0.0000, 0.0000] (means over" in said
         assert "means over 3 networks" in said and "is open" not in said
-        assert said.endswith("add up to 4.00 [1.52, 6.48] logits (untrained 0.0000 [0.0000, 0.0000]).")
+        assert said.endswith("add up to 4.00 [1.52, 6.48] logits; untrained 0.0000 [0.0000, 0.0000].")
         assert "is open: the interval covers it" in explained_sentence(measures(seeds), "untrained", seeds.images)
         bad = seeds.images.assign(converged=False)
         assert explained_sentence(measures(seeds), "DIA", bad).startswith("No statement about DIA")
+
+    def test_of_a_control_whose_attributions_do_not_add_up_no_number_is_told(self, seeds):
+        images = seeds.images.assign(converged=seeds.images["name"] == "DIA")
+        said = explained_sentence(measures(seeds), "DIA", images)
+        assert "by 4.00 [1.52, 6.48] logits (means over" in said and "untrained" not in said
+        assert set(trusted(measures(seeds), images)["arm"]) == {"DIA"}
+        of_own = images.assign(converged=False)
+        assert layers_sentence(trusted(measures(seeds), of_own), by_stage(seeds), "DIA", 3) == ""
+        between = between_seeds(seeds.layers, ["a", "b"])
+        assert seeds_sentence(trusted(between, of_own, "name"), "DIA") == ""
 
     def test_shares_and_agreement(self, seeds):
         said = layers_sentence(measures(seeds), by_stage(seeds), "DIA", 3)

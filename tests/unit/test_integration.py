@@ -349,8 +349,8 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("values", "expected"),
         [
-            ((0.5, 0.51), "more than distance"),
-            ((-0.5, -0.51), "against the memory"),
+            ((0.5, 0.51), "more than distance."),
+            ((-0.5, -0.51), "against the memory."),
             ((-0.1, 0.3), "not tell"),
             ((0.5,), "0.50."),
         ],
@@ -362,10 +362,11 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("own", "control", "expected"),
         [
-            ((-0.2, -0.18), (-0.3, -0.31), "negative as well in DIA, untrained (−0.30): the sign is the method's"),
-            ((-0.2, -0.18), (-0.3, 0.31), "against the memory"),
-            ((0.5, 0.51), (0.1, 0.11), "more than in the controls"),
-            ((0.5, 0.51), (0.4, 0.6), "not clearly more than in DIA, untrained"),
+            ((-0.2, -0.18), (-0.3, -0.31), "not clearly below DIA, untrained (−0.30): no finding about the memory"),
+            ((-0.2, -0.18), (-0.3, 0.31), "not clearly below DIA, untrained (0.01): no finding"),
+            ((-0.8, -0.81), (-0.05, -0.06), "ranks them against the memory, and beyond every control."),
+            ((0.5, 0.51), (0.1, 0.11), "more than distance, and beyond every control."),
+            ((0.5, 0.51), (0.4, 0.6), "not clearly above DIA, untrained (0.50): no finding"),
         ],
     )
     def test_what_the_controls_show_too_is_no_finding(self, agreed, own, control, expected):
@@ -394,7 +395,11 @@ class TestSentences:
 
     @pytest.mark.parametrize(
         ("line", "expected"),
-        [((0.005, 0.0051), "has more than there (linear): minus it +2.05 ["), ((0.002, 0.0021), "no more than there")],
+        [
+            ((0.005, 0.0051), "DIA has more (linear) than there: minus it +2.05 ["),
+            ((0.002, 0.0021), "DIA has no more than there: minus it −0.95 ["),
+            ((0.002, 0.005), "DIA has not clearly more than there: minus it +0.50 ["),
+        ],
     )
     def test_a_gain_is_read_against_that_of_the_cell_without_memory_seed_by_seed(self, line, expected):
         rows = [

@@ -169,6 +169,15 @@ class TestWords:
         )
         assert "channel profile" not in words.published_sentence(networks, subject(), answers=False)
 
+    def test_what_images_without_a_shape_evoke_stands_beside_it_and_is_no_network_of_its_own(self, pairs):
+        shuffled = [network("DIA, pixels shuffled", seed, noise(seed) - 1) for seed in range(3)]
+        both = pd.concat([pairs, lab.layer_pairs(shuffled)], ignore_index=True)
+        networks = lab.per_network(both)
+        expected = f"{words.level(networks, 'DIA, pixels shuffled', 'cka')} with pixels shuffled"
+        assert expected in words.image_sentence(networks, subject())
+        assert "pixels shuffled" not in words.image_sentence(lab.per_network(pairs), subject())
+        assert words.undefined_sentence(both) == ""
+
     def test_of_one_network_alone_nothing_is_said_about_another(self):
         alone = lab.layer_pairs([network("mine", 0, noise(1), when="start"), network("mine", 0, walk(2))])
         seen, networks = subject(["mine"], "mine"), lab.per_network(alone)

@@ -83,7 +83,7 @@ def test_the_key_of_a_distribution_has_its_median_as_it_is_drawn_and_says_what_t
     ax = plots.plot_gate_distribution(gates, start=0.25)
     legend = ax.get_legend()
     names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["5 to 95 % of gates", "25 to 75 %", "median", "before training, about"]
+    assert names == ["5 to 95 % of gates", "25 to 75 %", "median", "start, before training (about)"]
     drawn, key = by_gid(ax, "median")[0], legend.legend_handles[2]
     for look in ("get_marker", "get_markerfacecolor", "get_markeredgecolor"):
         assert getattr(key, look)() == getattr(drawn, look)()
