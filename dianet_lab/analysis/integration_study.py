@@ -32,13 +32,13 @@ MEASURES = {
 """What a pair of layers is measured by: columns of ``cells`` and what they are called."""
 
 UNITS = {
-    "mdi": "share",
-    "permutation": "R² lost",
-    "ridge": "R² lost",
-    "gain": "R² gained",
-    "gain_bent": "R² gained",
+    "mdi": (1, "share"),
+    "permutation": (1, "R² lost"),
+    "ridge": (1, "R² lost"),
+    "gain": (1000, "R² gained ×1000"),
+    "gain_bent": (1000, "R² gained ×1000"),
 }
-"""What :data:`MEASURES` are in."""
+"""What :data:`MEASURES` are drawn as: times how much, and what the colours are called then."""
 
 NEARNESS = "nearness"
 """What a ruler would reach: minus the distance in blocks."""

@@ -56,7 +56,6 @@ def plot_importance_maps(
             bar.set_label(label[name], fontsize=8.5)
             bar.ax.tick_params(labelsize=8.5)
             bar.ax.locator_params(nbins=3)
-            bar.formatter.set_powerlimits((-2, 3))  # small gains would run into each other
             bar.outline.set_visible(False)
     for row, stage in enumerate(stages):
         axes[row, 0].set_ylabel(f"stage {stage}\ntarget (block)", fontsize=9.5)
