@@ -96,7 +96,7 @@ ARM_STYLES: dict[str, ArmStyle] = {
     "shared": ArmStyle("#0072b2", "D"),
     "per block": ArmStyle("#c984b1", "p"),
     "untrained": ArmStyle("#8c8c8c", "s"),
-    "pixels shuffled": ArmStyle("#d55e00", "P"),
+    "pixels shuffled": ArmStyle("#d55e00", "o"),
     "this run": ArmStyle("#0072b2", "D"),
     "targets shuffled": ArmStyle("#d55e00", "X"),
 }
