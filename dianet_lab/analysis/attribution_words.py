@@ -11,6 +11,9 @@ from dianet_lab.analysis.gates import UNTRAINED
 from dianet_lab.analysis.interval import t_interval, with_interval, written
 from dianet_lab.analysis.phrases import listed, plural
 
+ALIKE = 0.5
+"""A mean correlation between seeds below which a map is said to be one network's."""
+
 
 def spoken(table: pd.DataFrame, by: Sequence[str], columns: dict[str, int]) -> pd.DataFrame:
     """A table of :func:`~dianet_lab.analysis.interval.with_interval`, one row a group of ``by``.
@@ -74,10 +77,12 @@ def layers_sentence(table: pd.DataFrame, stages: pd.DataFrame, own: str, count: 
     )
     spread, start = (with_interval(table.loc[table["arm"] == name, "layers"], 1) for name in (own, UNTRAINED))
     untrained = "" if start == "unknown" else f" (those of the untrained network as over {start})"
+    ranked = with_interval(table.loc[table["arm"] == UNTRAINED, "agreement"], 3)
+    alike = "" if ranked == "unknown" else f", untrained {ranked}"
     return (
         f"In {own} the attributions lie in {shares}, spread as over {spread} of {count} layers{untrained}; "
         f"ablating one layer's gate at a time ranks the layers of an image with a correlation of "
-        f"{with_interval(mine['agreement'], 3)} to it ({how(mine['layers'])})."
+        f"{with_interval(mine['agreement'], 3)} to it{alike} ({how(mine['layers'])})."
     )
 
 
@@ -88,13 +93,15 @@ def seeds_sentence(between: pd.DataFrame, own: str) -> str:
     row = between.set_index("name").loc[own]
     if row["pairs"] == 0 or not np.isfinite(row["layers"]):
         return "Of one network alone it can't be told whether another one would use the same layers."
-    parts, start = [], between.set_index("name")["layers"].get(UNTRAINED, np.nan)
-    for key, what in (("layers", "the sizes of the layers' attributions"), ("map", "what sets classes apart")):
+    parts, start = [], between.set_index("name").reindex([UNTRAINED]).iloc[0]
+    told = {"layers": "the sizes of the layers' attributions correlate", "map": "the maps of class by layer"}
+    for key, what in told.items():
         if np.isfinite(row[key]):
             mean, low, high = (written(row[f"{key}{end}"], 2) for end in ("", ", lowest", ", highest"))
-            untrained = f"; untrained {written(start, 2)}" if key == "layers" and np.isfinite(start) else ""
-            parts.append(f"{what} by {mean} ({low} to {high}{untrained})")
-    return f"Between two seeds of {own} correlate {listed(parts)}, over {plural(int(row['pairs']), 'pair')}."
+            untrained = f"; untrained {written(start[key], 2)}" if np.isfinite(start[key]) else ""
+            parts.append(f"{what} by {mean} (lowest to highest pair {low} to {high}{untrained})")
+    said = f"Between two seeds of {own} ({plural(int(row['pairs']), 'pair')}), {listed(parts)}"
+    return f"{said}: a map of class by layer is one network's." if row["map"] < ALIKE else f"{said}."
 
 
 def convergence_sentence(images: pd.DataFrame) -> str:
@@ -102,7 +109,8 @@ def convergence_sentence(images: pd.DataFrame) -> str:
     share, count = images["converged"].mean(), int((~images["converged"]).sum())
     said = (
         f"The attributions of {100 * share:.1f} % of {plural(len(images), 'explanation')} add up to the explained "
-        f"difference within {100 * LARGE:.0f} %; {'none is' if count == 0 else f'the other {count} are'} left out."
+        f"difference within {100 * LARGE:.0f} % or rounding; "
+        f"{'none is' if count == 0 else f'the other {count} are'} left out."
     )
     names = refused(images)
     return f"{said} No statement about {listed(names)}: too few of its images converge." if names else said

@@ -34,10 +34,13 @@ def explained_sentence(layers: pd.DataFrame, cells: pd.DataFrame, arm: str) -> s
     whole, centred = (with_interval(_of(scores, arm, value)) for value in ("forest", "forest_centred"))
     sums = cells[cells["arm"] == shuffled].groupby(["seed", "stage", "target"])["mdi"].sum(min_count=1).dropna()
     nothing = with_interval(_of(scores, shuffled, "forest"))
+    other, without = _of(scores, NO_MEMORY, "forest"), ""
+    if arm != NO_MEMORY and len(other):
+        without = f"; {with_interval(other)} in {NO_MEMORY}, where h_t is a function of its own squeeze alone"
     return (
         f"A forest on all earlier layers explains R² {whole} of {arm}'s states on held-out images (median layer; "
-        f"{centred} once the class is taken out), and {nothing} where each target got another image's inputs; yet "
-        f"there too the importances of a target add up to {sums.mean():.2f}: the map alone does not show whether "
+        f"{centred} once the class is taken out{without}), and {nothing} where each target got another image's inputs; "
+        f"yet there too the importances of a target add up to {sums.mean():.2f}: the map alone does not show whether "
         "anything was explained."
     )
 
@@ -65,19 +68,21 @@ def _at_distance(rows: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:
     if values.empty:
         return "Among pairs at the same distance there is nothing left to rank."
     _, low, high = t_interval(values)
-    said = f"Among pairs at the same distance it is {with_interval(values)}"
+    known = [name for name in controls if len(_of(rows, name, value))]
+    levels = "; ".join(f"{name} {written(_of(rows, name, value).mean(), 2)}" for name in known)
+    said = f"Among pairs at the same distance it is {with_interval(values)}" + (f" ({levels})" if known else "")
     if np.isnan(low):
         return f"{said}."
-    side = 1 if low > 0 else -1 if high < 0 else 0
-    if not side:
-        return f"{said}, which does not tell it from 0."
-    known = [name for name in controls if len(_of(rows, name, value))]
-    near = [name for name in known if not t_interval(side * _less(rows, arm, name, value))[1] > 0]
+    less = {name: _less(rows, arm, name, value) for name in known}
+    near = {name: each for name, each in less.items() if not t_interval(each)[1] > 0}
+    if high < 0 and all(t_interval(each)[2] < 0 for each in less.values()):
+        return f"{said}: there it ranks them against the memory{', beyond every control' if known else ''}."
     if near:
-        told = listed(f"{name} ({written(_of(rows, name, value).mean(), 2)})" for name in near)
-        return f"{said}, which is not clearly {'above' if side > 0 else 'below'} {told}: no finding about the memory."
-    finding = "more than distance" if side > 0 else "there it ranks them against the memory"
-    return f"{said}: {finding}{', and beyond every control' if known else ''}."
+        told = listed(f"{name} ({with_interval(each, sign='+')})" for name, each in near.items())
+        return f"{said}, not clearly more than {told}: no finding about the memory."
+    if low > 0:
+        return f"{said}: more than distance{', and more than every control' if known else ''}."
+    return f"{said}{': more than every control, and' if known else ','} not clearly other than 0."
 
 
 def gain_sentence(cells: pd.DataFrame, arm: str, controls: Sequence[str]) -> str:

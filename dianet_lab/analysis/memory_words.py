@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dianet_lab.analysis.interval import with_interval
+from dianet_lab.analysis.interval import t_interval, with_interval
 from dianet_lab.analysis.phrases import plural, span
 
 
@@ -29,12 +29,44 @@ def answers_sentence(outputs: pd.DataFrame, arm: str) -> str:
     mine = outputs[(outputs["arm"] == arm) & (outputs["mode"] == "total")]
     kinds = ("other class", "random", "zero", "random, as zero")
     swap, as_swap, reset, as_reset = (_answers(mine[mine["kind"] == kind]) for kind in kinds)
+    right = mine["accuracy"].mean()
     changes, images = len(mine.groupby(["stage", "source"])), int(mine["images"].max())
     return (
-        f"Of the predictions for {plural(images, 'test image')}, that swap behind one block changes {swap}, a random "
-        f"change as long {as_swap}; a reset to zero {reset}, a random change as long as that {as_reset} (means over "
-        f"the {plural(changes, 'block')} that have a later one; KL is that of the class probabilities)."
+        f"Of the predictions for {plural(images, 'test image')}, of which about {100 * right:.0f} % are right, such a "
+        f"swap behind one block, with features computed anew, changes {swap}, a random change as long {as_swap}; a "
+        f"reset to zero {reset}, a random change as long as that {as_reset} (means over the "
+        f"{plural(changes, 'block')} that have a later one; KL is that of the class probabilities)."
     )
+
+
+def kept_sentence(kept: pd.DataFrame, arm: str, untrained: str) -> str:
+    """What is left of a swap's effect with each block more, trained and untrained, paired by seed.
+
+    Args:
+        kept: ``halvings`` of :mod:`~dianet_lab.analysis.memory_frames`, of one kind and mode.
+    """
+    own, start = (kept[kept["arm"] == name].groupby("seed")["kept"].mean() for name in (arm, untrained))
+    _, low, high = t_interval((own - start).dropna())
+    longer = "longer" if low > 0 else "shorter" if high < 0 else ""
+    reading = f"training has made the reach {longer}" if longer else "training has not clearly changed the reach"
+    return (
+        f"With each block more, such a swap keeps {with_interval(own)} of its effect, in the untrained network "
+        f"{with_interval(start)} (paired difference {with_interval(own - start, 3, sign='+')}): {reading}."
+    )
+
+
+def forget_sentence(forget: pd.DataFrame, arm: str) -> str:
+    """What forget gates held at 0 and at 1 do to gates and predictions; empty where none could be held."""
+    mine = forget[(forget["arm"] == arm) & (forget["mode"] == "total")]
+    if mine.empty:
+        return ""
+    ways = {"0": "With no cell state handed on (forget gates held at 0)", "1": "with nothing forgotten (at 1)"}
+    said = []
+    for held, way in ways.items():
+        by_seed = mine[mine["held"] == held].groupby("seed")[["effect", "flips"]].mean()
+        moved, flips = with_interval(by_seed["effect"]), with_interval(by_seed["flips"], scale=100, unit=" %")
+        said.append(f"{way}, gates move by {moved} of their deviations and {flips} of the predictions change")
+    return f"{'; '.join(said)}."
 
 
 def _answers(rows: pd.DataFrame) -> str:

@@ -22,6 +22,9 @@ SPOKEN = {
 }
 """What the columns are called in figures and tables."""
 
+MATCHED = "per block, carried"
+"""The arm whose units are those of DIA in all but that they are not shared."""
+
 DIGITS = {"kl": 4, "js": 4}
 
 
@@ -58,12 +61,14 @@ def published_sentence(networks: pd.DataFrame, seen: Subject, answers: bool) -> 
     untrained = level(networks, f"{seen.arm}, {UNTRAINED}", "pearson")
     said = (
         "The Pearson correlation between the layers of a stage, published as up to 0.85 on average for units of each "
-        f"layer's own, is {unshared}{level(networks, seen.arm, 'pearson')} in {seen.arm} ({untrained} untrained)"
+        f"layer's own (of what exactly, the abstract leaves open), is {unshared}"
+        f"{level(networks, seen.arm, 'pearson')} in {seen.arm} ({untrained} untrained)"
     )
     if not answers:
         return f"{said}."
     chance = level(networks, f"{seen.arm}, {SHUFFLED}", "pearson")
-    return f"{said}; of that, {chance} is left where each layer sees an image of its own: a fixed channel profile."
+    own = level(networks, seen.arm, "pearson").partition(" ")[0]
+    return f"{said}; of the {own}, {chance} is left where each layer sees an image of its own: a fixed channel profile."
 
 
 def image_sentence(networks: pd.DataFrame, seen: Subject) -> str:
@@ -80,6 +85,8 @@ def _told(networks: pd.DataFrame, seen: Subject, measure: str) -> str:
     arms = {f"{seen.arm}, {end}": spoken for end, spoken in ends.items()}
     if _has_rival(seen):
         arms |= {UNSHARED: f"in {UNSHARED}"}
+    if seen.arm != MATCHED:
+        arms |= {MATCHED: f"in {MATCHED}"}
     known = set(networks["arm"])
     controls = ", ".join(f"{level(networks, arm, measure)} {said}" for arm, said in arms.items() if arm in known)
     return f"{level(networks, seen.arm, measure)} in {seen.arm} ({controls})"

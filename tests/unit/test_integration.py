@@ -351,7 +351,7 @@ class TestSentences:
         [
             ((0.5, 0.51), "more than distance."),
             ((-0.5, -0.51), "against the memory."),
-            ((-0.1, 0.3), "not tell"),
+            ((-0.1, 0.3), "0.10 [−2.44, 2.64], not clearly other than 0."),
             ((0.5,), "0.50."),
         ],
     )
@@ -362,11 +362,12 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("own", "control", "expected"),
         [
-            ((-0.2, -0.18), (-0.3, -0.31), "not clearly below DIA, untrained (−0.30): no finding about the memory"),
-            ((-0.2, -0.18), (-0.3, 0.31), "not clearly below DIA, untrained (0.01): no finding"),
-            ((-0.8, -0.81), (-0.05, -0.06), "ranks them against the memory, and beyond every control."),
-            ((0.5, 0.51), (0.1, 0.11), "more than distance, and beyond every control."),
-            ((0.5, 0.51), (0.4, 0.6), "not clearly above DIA, untrained (0.50): no finding"),
+            ((-0.2, -0.18), (-0.3, -0.31), "(DIA, untrained −0.30), not clearly more than DIA, untrained (+0.1"),
+            ((-0.2, -0.18), (-0.3, 0.31), "not clearly more than DIA, untrained (−0."),
+            ((-0.8, -0.81), (-0.05, -0.06), "ranks them against the memory, beyond every control."),
+            ((0.5, 0.51), (0.1, 0.11), "(DIA, untrained 0.11): more than distance, and more than every control."),
+            ((0.5, 0.51), (0.4, 0.6), "not clearly more than DIA, untrained (+0.01 [−1.20, +1.21]): no finding"),
+            ((-0.05, 0.05), (-0.45, -0.35), "more than every control, and not clearly other than 0."),
         ],
     )
     def test_what_the_controls_show_too_is_no_finding(self, agreed, own, control, expected):
@@ -384,6 +385,9 @@ class TestSentences:
         said = words.explained_sentence(layers, cells, "DIA")
         assert "R² 0.80" in said and "0.50 once the class" in said and "−0.10 where" in said and "up to 1.00" in said
         assert "do not vary" in words.explained_sentence(layers.assign(forest=np.nan), cells, "DIA")
+        without = layers.iloc[:1].assign(arm="shared, no memory", forest=0.75)
+        said = words.explained_sentence(pd.concat([layers, without]), cells, "DIA")
+        assert "taken out; 0.75 in shared, no memory, where" in said
 
     def test_gain_is_told_in_thousandths_or_said_not_to_apply(self):
         cells = pd.DataFrame({"arm": ["DIA", "shared, no memory"], "seed": 0, "gain": [0.002, 0.003]})

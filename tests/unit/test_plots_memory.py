@@ -101,11 +101,28 @@ class TestFrames:
             for seed, value in enumerate(values)
             for source in (0, 1)
         ]
-        frame = pd.DataFrame(rows).assign(arm="DIA", mode="total", stage=0, images=50)
+        frame = pd.DataFrame(rows).assign(arm="DIA", mode="total", stage=0, images=50, accuracy=0.98)
         said = memory_words.answers_sentence(frame, "DIA")
-        assert "for 50 test images, that swap behind one block changes none (KL 2.0e-05 nats)" in said
+        assert "for 50 test images, of which about 98 % are right, such a swap behind" in said
+        assert "with features computed anew, changes none (KL 2.0e-05 nats)" in said
         assert "as long 0.50 % [−5.85, 6.85] (KL" in said and "a reset to zero 2.00 % [" in said
         assert "as long as that 2.00 % [2.00, 2.00] (KL" in said and "the 2 blocks that" in said
+
+    def test_what_a_swap_keeps_is_told_beside_the_untrained_network(self, curves):
+        kept = pd.DataFrame({"seed": [0, 1, 2] * 2, "arm": ["DIA"] * 3 + ["DIA, untrained"] * 3})
+        kept["kept"] = [0.50, 0.51, 0.52, 0.55, 0.56, 0.57]
+        said = memory_words.kept_sentence(kept, "DIA", "DIA, untrained")
+        assert "keeps 0.51 [0.49, 0.53] of its effect, in the untrained network 0.56" in said
+        assert said.endswith("(paired difference −0.050 [−0.050, −0.050]): training has made the reach shorter.")
+        alone = kept[kept["seed"] == 0]
+        assert "not clearly changed" in memory_words.kept_sentence(alone, "DIA", "DIA, untrained")
+
+    def test_held_forget_gates_are_told_or_that_there_are_none(self):
+        rows = [{"held": held, "seed": s, "effect": 1.5, "flips": 0.02} for held in ("0", "1", "mean") for s in (0, 1)]
+        frame = pd.DataFrame(rows).assign(arm="DIA", mode="total", stage=0)
+        said = memory_words.forget_sentence(frame, "DIA")
+        assert "(at 1), gates move by 1.50 [1.50, 1.50] of their deviations and 2.00 % [2.00, 2.00] of the" in said
+        assert memory_words.forget_sentence(frame, "SE") == ""
 
 
 def test_arms_without_a_memory_are_left_out_and_none_is_an_error():
